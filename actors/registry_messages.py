@@ -1,0 +1,176 @@
+"""Every message that the registry takes and gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from thespian.actors import ActorAddress
+
+    from actors.ids import AgentId, Instance
+    from actors.link_end import FailureKind
+
+# --- session <-> registry ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PickInstance:
+    """Which instance shall serve? Answered to ``reply_to`` with `InstancePicked` or `NoInstance`.
+
+    The choice reserves a place on the instance under ``holder``, until `ReleaseInstance`.
+    """
+
+    reply_to: ActorAddress
+    holder: str
+    request: int
+    agent_id: AgentId
+    exclude: frozenset[str] = frozenset()
+    """URLs not to choose."""
+
+
+@dataclass(frozen=True, slots=True)
+class InstancePicked:
+    """Answer to `PickInstance`."""
+
+    request: int
+    instance: Instance
+
+
+@dataclass(frozen=True, slots=True)
+class NoInstance:
+    """Answer to `PickInstance`; ``known`` tells whether any instance of that agent is registered at all."""
+
+    request: int
+    agent_id: AgentId
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseInstance:
+    """The holder does not use the instance any more; ``failure`` feeds the breaker, None is a good end."""
+
+    holder: str
+    instance: Instance
+    failure: FailureKind | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceHealthy:
+    """A link to the instance became healthy: closes a half-open breaker."""
+
+    instance: Instance
+
+
+# --- outside -> registry (each answered to the sender) -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """An agent instance announces itself; answered with `Registered`. ``peer`` is the address it came from."""
+
+    agent_id: AgentId
+    url: str
+    port: int | None = None
+    capabilities: Mapping[str, object] | tuple[str, ...] = ()
+    peer: str = ""
+    metadata: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """Answer to `Register`."""
+
+    agent_id: AgentId
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """A sign of life; without ``url`` and ``port`` it names no instance. Answered with `HeartbeatSeen`."""
+
+    agent_id: AgentId
+    url: str = ""
+    port: int | None = None
+    peer: str = ""
+    active_sessions: int = 0
+    uptime_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatSeen:
+    """Answer to `Heartbeat`; ``known`` false asks the agent to register again."""
+
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Deregister:
+    """Remove all instances of an agent, or the one at ``url``. Answered with `Deregistered`."""
+
+    agent_id: AgentId
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deregistered:
+    """Answer to `Deregister`: how many instances were removed."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportStatus:
+    """``POST /api/agents/{id}/status``: ready, busy or error. Answered with `HeartbeatSeen`."""
+
+    agent_id: AgentId
+    status: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListAgents:
+    """Answered with `AgentList`; ``agent_id`` empty means all."""
+
+    agent_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentInfo:
+    """One instance as the REST API and the console show it; ``status`` is healthy, unhealthy or starting."""
+
+    id: str
+    url: str
+    port: int | None
+    status: str
+    capabilities: Mapping[str, object] | tuple[str, ...]
+    last_heartbeat_ms: int
+    active_sessions: int
+    links: int
+    breaker: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentList:
+    """Answer to `ListAgents`, ordered by id then URL."""
+
+    agents: tuple[AgentInfo, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeAnswered:
+    """The health probe of an instance has ended."""
+
+    agent_id: AgentId
+    url: str
+    alive: bool
+    mode: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceGone:
+    """registry -> holders (sessions): the instance was removed; whoever is on it should move."""
+
+    instance: Instance
