@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from actors.ids import Generation
     from actors.link_end import LinkEnd
     from actors.ports import AgentWire
+    from actors.verdict import Verdict
 
 # --- relay -> session: what the caller did -------------------------------------------------------------------------
 
@@ -194,10 +195,9 @@ class LinkReady:
 
 @dataclass(frozen=True, slots=True)
 class CloseLink:
-    """session -> link: finish with this code; the link then exits `Normal`."""
+    """session -> link: finish for this reason; the link then exits `Normal`."""
 
-    code: int
-    reason: str
+    verdict: Verdict
 
 
 # --- outside -> session (REST; each answered to the sender) --------------------------------------------------------

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from actors.ids import Generation, Instance, SessionId
     from actors.messages import CallerText, RelayEvent, WireEvent
+    from actors.verdict import Verdict
 
 Json = Mapping[str, object]
 
@@ -31,7 +32,7 @@ class AgentWire(Protocol):
     def send(self, message: Json) -> None:
         """Write one JSON text frame; never blocks; without effect on a wire that has ended."""
 
-    def close(self, code: int, reason: str) -> None:
+    def close(self, verdict: Verdict) -> None:
         """Begin the closing handshake, bounded in time; `WireClosed` is delivered exactly once at its end."""
 
     def abort(self) -> None:
@@ -107,7 +108,7 @@ class Relay(Protocol):
     def send_to_caller(self, message: Json) -> None:
         """Write one JSON text frame to the caller; without effect once the caller has gone."""
 
-    def close(self, code: int, reason: str) -> None:
+    def close(self, verdict: Verdict) -> None:
         """Begin closing the caller's socket, bounded in time. `CallerGone` is delivered at its end."""
 
     def counters(self) -> RelayCounters:
