@@ -1,0 +1,1 @@
+"""The voice client page and the small server that hands it out."""
