@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from thespian.actors import ActorAddress
 
-    from actors.ids import Generation, Instance, SessionId
+    from actors.ids import AgentId, Generation, Instance, SessionId
     from actors.messages import CallerText, RelayEvent, WireEvent
+    from actors.registry_messages import ProbeAnswered
     from actors.verdict import Verdict
 
 Json = Mapping[str, object]
@@ -55,6 +56,13 @@ class Dialer(Protocol):
         Delivers `WireOpened` once, or `WireRefused` once; after `WireOpened`, `WireText` per text frame until the
         wire is current, and in the end `WireClosed` once. Never raises for what the network or the URL does.
         """
+
+
+class Prober(Protocol):
+    """Asks an agent instance whether it is alive."""
+
+    def probe(self, agent_id: AgentId, url: str, deliver: Callable[[ProbeAnswered], None]) -> None:
+        """GET ``/health`` at the instance; delivers once, within a deadline. Alive means 200 and its own agent id."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class PickInstance:
     """Which instance shall serve? Answered to ``reply_to`` with `InstancePicked` or `NoInstance`.
 
-    The choice reserves a place on the instance under ``holder``, until `ReleaseInstance`.
+    The choice reserves a place on the instance under ``holder`` (one name per link), until `ReleaseInstance`.
     """
 
     reply_to: ActorAddress
@@ -58,6 +58,13 @@ class ReleaseInstance:
 
 
 @dataclass(frozen=True, slots=True)
+class ForgetHolders:
+    """A session has ended, however: every place under a holder name that begins with ``prefix`` is given back."""
+
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
 class InstanceHealthy:
     """A link to the instance became healthy: closes a half-open breaker."""
 
@@ -81,10 +88,11 @@ class Register:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """Answer to `Register`."""
+    """Answer to `Register`; ``error`` is empty unless there is no room."""
 
     agent_id: AgentId
     url: str
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

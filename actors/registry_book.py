@@ -1,0 +1,285 @@
+"""Which agent instances there are, how they are, and which one serves next. Pure: *now* is an argument.
+
+An instance is an agent id and a URL. It is *healthy* while it beats, *suspect* after two missed beats until a probe
+answers, and *dead* when the probe fails; a dead one is forgotten a minute later unless it beats again.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from actors.breaker import Breaker, BreakerSettings
+from actors.ids import AgentId, Instance
+from actors.link_end import FailureKind
+from actors.registry_messages import AgentInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from actors.registry_messages import Heartbeat, PickInstance, Register
+
+Ref = TypeVar("Ref")
+"""Where a holder is told that its instance has gone: an actor's address, to this module just a value."""
+
+
+class Health(IntEnum):
+    """Ordered by preference when choosing."""
+
+    HEALTHY = 0
+    SUSPECT = 1
+    DEAD = 2
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrySettings:
+    """Seconds, and bounds on what a registration can make us keep."""
+
+    stale_s: float = 30.0
+    """Two missed beats of 15 s."""
+    remove_s: float = 60.0
+    max_instances: int = 512
+    max_remembered: int = 256
+    breaker: BreakerSettings = field(default_factory=BreakerSettings)
+
+
+class RegistryFull(Exception):  # noqa: N818 - names the state, as the answer to the agent reads
+    """`RegistrySettings.max_instances` are registered."""
+
+
+_COUNTS_AGAINST = frozenset({FailureKind.UNREACHABLE, FailureKind.REJECTED, FailureKind.BROKEN, FailureKind.HALF_OPEN})
+
+
+@dataclass(slots=True)
+class Entry(Generic[Ref]):
+    """One registered instance."""
+
+    agent_id: AgentId
+    url: str
+    port: int | None
+    capabilities: Mapping[str, object] | tuple[str, ...]
+    metadata: Mapping[str, object]
+    peer: str
+    mode: str
+    dial_url: str
+    last_seen: float
+    last_seen_ms: int
+    breaker: Breaker
+    health: Health = Health.HEALTHY
+    dead_since: float = 0.0
+    active_sessions: int = 0
+    foreign_sessions: int = 0
+    chosen: int = 0
+    holders: dict[str, Ref] = field(default_factory=dict)
+
+    @property
+    def instance(self) -> Instance:
+        """The instance as sessions know it."""
+        return Instance(self.agent_id, self.dial_url, self.mode)
+
+    @property
+    def load(self) -> int:
+        """Calls on the instance: ours by reservation, those of other gateways by its last beat."""
+        return len(self.holders) + self.foreign_sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Tick(Generic[Ref]):
+    """What passing time brought: instances to probe, and entries that were forgotten."""
+
+    suspects: tuple[Entry[Ref], ...]
+    removed: tuple[Entry[Ref], ...]
+
+
+class Book(Generic[Ref]):
+    """The register of instances."""
+
+    __slots__ = ("_choices", "_entries", "_remembered", "settings")
+
+    def __init__(self, settings: RegistrySettings | None = None) -> None:
+        self.settings = settings or RegistrySettings()
+        self._entries: dict[tuple[str, str], Entry[Ref]] = {}
+        self._remembered: OrderedDict[tuple[str, str], Register] = OrderedDict()
+        self._choices = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Entry[Ref]]:
+        return iter(sorted(self._entries.values(), key=lambda entry: (entry.agent_id, entry.url)))
+
+    def register(self, message: Register, now: float, wall_ms: int) -> Entry[Ref]:
+        """Add an instance or renew it; its holders and its breaker's memory stay. Raises `RegistryFull`."""
+        key = (message.agent_id, message.url)
+        entry = self._entries.get(key)
+        if entry is None:
+            if len(self._entries) >= self.settings.max_instances:
+                raise RegistryFull(f"{self.settings.max_instances} instances are registered")
+            entry = self._entries[key] = Entry(
+                message.agent_id,
+                message.url,
+                message.port,
+                message.capabilities,
+                message.metadata,
+                message.peer,
+                mode_of(message.capabilities),
+                message.url,
+                now,
+                wall_ms,
+                Breaker(self.settings.breaker),
+            )
+        entry.port, entry.peer, entry.metadata = message.port, message.peer, message.metadata
+        entry.capabilities = message.capabilities
+        entry.mode = mode_of(message.capabilities) or entry.mode
+        entry.breaker.succeed()
+        self._remember(key, message)
+        _mark_alive(entry, now, wall_ms)
+        return entry
+
+    def _remember(self, key: tuple[str, str], message: Register) -> None:
+        self._remembered[key] = message
+        self._remembered.move_to_end(key)
+        while len(self._remembered) > self.settings.max_remembered:
+            self._remembered.popitem(last=False)
+
+    def of_agent(self, agent_id: str) -> list[Entry[Ref]]:
+        """Return the instances of one agent, ordered by URL."""
+        return [entry for entry in self if entry.agent_id == agent_id]
+
+    def find(self, agent_id: str, url: str) -> Entry[Ref] | None:
+        """Find by registered URL, or by the URL it is dialled at."""
+        exact = self._entries.get((agent_id, url))
+        return exact or next((entry for entry in self.of_agent(agent_id) if entry.dial_url == url), None)
+
+    def beat(self, beat: Heartbeat, now: float, wall_ms: int) -> Entry[Ref] | None:
+        """Credit the instance that a heartbeat names; None when it names none that is known.
+
+        A beat without URL is credited only where it can mean one instance, by port or by peer address: of twins that
+        cannot be told apart none is credited, so both become suspect and their probes tell the dead from the living.
+        """
+        entry = self._named_by(beat)
+        if entry is not None:
+            _mark_alive(entry, now, wall_ms)
+            entry.active_sessions = beat.active_sessions
+            entry.foreign_sessions = max(0, beat.active_sessions - len(entry.holders))
+        return entry
+
+    def _named_by(self, beat: Heartbeat) -> Entry[Ref] | None:
+        if beat.url:
+            return self.find(beat.agent_id, beat.url)
+        candidates = self.of_agent(beat.agent_id)
+        if beat.port is not None:
+            candidates = [entry for entry in candidates if entry.port == beat.port]
+        if len(candidates) > 1 and beat.peer:
+            candidates = [entry for entry in candidates if entry.peer == beat.peer]
+        return candidates[0] if len(candidates) == 1 else None
+
+    def remembered(self, agent_id: str) -> list[Register]:
+        """Return the registrations of instances that are not registered any more."""
+        return [
+            message
+            for key, message in self._remembered.items()
+            if message.agent_id == agent_id and key not in self._entries
+        ]
+
+    def registrations(self) -> list[Register]:
+        """Return the registrations behind the present entries, to be kept by the store."""
+        return [self._remembered[key] for key in self._entries if key in self._remembered]
+
+    def remove(self, agent_id: str, url: str = "") -> list[Entry[Ref]]:
+        """Take out all instances of an agent, or the one at ``url``; they said goodbye, so they are not remembered."""
+        chosen = [entry for entry in self.of_agent(agent_id) if not url or url in {entry.url, entry.dial_url}]
+        for entry in chosen:
+            del self._entries[entry.agent_id, entry.url]
+            self._remembered.pop((entry.agent_id, entry.url), None)
+        return chosen
+
+    def tick(self, now: float) -> Tick[Ref]:
+        """Let time pass: beats go missing, the dead are forgotten."""
+        suspects = [
+            entry for entry in self if entry.health is Health.HEALTHY and now - entry.last_seen > self.settings.stale_s
+        ]
+        for entry in suspects:
+            entry.health = Health.SUSPECT
+        removed = [
+            entry for entry in self if entry.health is Health.DEAD and now - entry.dead_since >= self.settings.remove_s
+        ]
+        for entry in removed:
+            del self._entries[entry.agent_id, entry.url]
+        return Tick(tuple(suspects), tuple(removed))
+
+    def probed(self, entry: Entry[Ref], *, alive: bool, now: float, wall_ms: int, mode: str = "") -> list[Ref]:
+        """Take in a probe's answer; returns the holders to be told that their instance is dead."""
+        entry.mode = entry.mode or mode
+        if alive:
+            _mark_alive(entry, now, wall_ms)
+            return []
+        if entry.health is not Health.SUSPECT:
+            return []
+        entry.health, entry.dead_since = Health.DEAD, now
+        return list(entry.holders.values())
+
+    def pick(self, wish: PickInstance, reply_to: Ref, now: float) -> Instance | None:
+        """Choose the least loaded instance that may be tried, and reserve a place on it for the holder."""
+        candidates = [
+            entry
+            for entry in self.of_agent(wish.agent_id)
+            if entry.health is not Health.DEAD
+            and not {entry.url, entry.dial_url} & wish.exclude
+            and entry.breaker.allows(now)
+        ]
+        if not candidates:
+            return None
+        entry = min(candidates, key=lambda entry: (entry.health, entry.load, entry.chosen))
+        self._choices += 1
+        entry.chosen = self._choices
+        entry.breaker.attempt(now)
+        entry.holders[wish.holder] = reply_to
+        return entry.instance
+
+    def release(self, holder: str, instance: Instance, failure: FailureKind | None, now: float) -> None:
+        """Give a place back; a failure that speaks against the instance feeds its breaker."""
+        entry = self.find(instance.agent_id, instance.url)
+        if entry is None:
+            return
+        entry.holders.pop(holder, None)
+        if failure in _COUNTS_AGAINST:
+            entry.breaker.fail(now)
+
+    def forget_holders(self, prefix: str) -> None:
+        """Give back every place of a session that has ended without saying so."""
+        for entry in self._entries.values():
+            for holder in [holder for holder in entry.holders if holder.startswith(prefix)]:
+                del entry.holders[holder]
+
+    def describe(self, agent_id: str, now: float) -> tuple[AgentInfo, ...]:
+        """Return the instances of one agent, or of all, as the REST API shows them."""
+        return tuple(_info(entry, now) for entry in self if not agent_id or entry.agent_id == agent_id)
+
+
+def mode_of(capabilities: Mapping[str, object] | tuple[str, ...]) -> str:
+    """Read ``mode`` from capabilities; the oldest agents send a list, which says nothing of it."""
+    if isinstance(capabilities, tuple):
+        return ""
+    mode = str(capabilities.get("mode") or "")
+    return mode if mode in {"text", "voice", "hybrid"} else ""
+
+
+def _mark_alive(entry: Entry[Ref], now: float, wall_ms: int) -> None:
+    entry.health, entry.last_seen, entry.last_seen_ms = Health.HEALTHY, now, wall_ms
+
+
+def _info(entry: Entry[Ref], now: float) -> AgentInfo:
+    return AgentInfo(
+        id=entry.agent_id,
+        url=entry.url,
+        port=entry.port,
+        status="healthy" if entry.health is Health.HEALTHY else "unhealthy",
+        capabilities=entry.capabilities,
+        last_heartbeat_ms=entry.last_seen_ms,
+        active_sessions=entry.active_sessions,
+        links=len(entry.holders),
+        breaker=entry.breaker.state(now),
+    )
