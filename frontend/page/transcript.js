@@ -20,7 +20,8 @@ export class Transcript {
   }
 
   /** Merges one transcript message; gives the entry that changed or was added, null if nothing did. */
-  speech({ id, role, text, final, agent }) {
+  speech({ id, role, text, final, agent: speaker }) {
+    const agent = role === 'assistant' ? speaker : '';
     const echoed = role === 'user' ? this.#pendingLike(text) : undefined;
     if (echoed) {
       return Object.assign(echoed, { id, final: true, pending: false });
@@ -30,16 +31,15 @@ export class Transcript {
       return this.#update(open, text, final);
     }
     const last = this.#lastSpeech();
-    if (final && last?.final && last.role === role && last.agent === agent && same(last.text, text) && !last.typed) {
+    if (final && last?.final && last.role === role && last.agent === agent && same(last.text, text)) {
       return null; // a final that comes twice under two ids
     }
-    return this.#add({ kind: 'speech', role, agent, id, text, final, pending: false, typed: false });
+    return this.#add({ kind: 'speech', role, agent, id, text, final, pending: false });
   }
 
   /** Shows what the person typed at once; the echo from the service is merged into it. */
   typed(text) {
-    const last = { kind: 'speech', role: 'user', agent: '', id: '', text, final: true, pending: true, typed: true };
-    return this.#add(last);
+    return this.#add({ kind: 'speech', role: 'user', agent: '', id: '', text, final: true, pending: true });
   }
 
   handoff(from, to) {
