@@ -155,7 +155,7 @@ class App {
   }
 
   #sendAudio(samples) {
-    if (this.#microphone.isSpeaking) {
+    if (this.#microphone.hearsWords) {
       this.#step({ type: 'heard', at: performance.now() });
     }
     if (this.#connection.bufferedBytes < MAX_UNSENT_AUDIO_BYTES) {

@@ -21,6 +21,11 @@ export class MicrophoneSwitch {
     return this.#state.name === 'on' && this.#state.detector.state === 'speaking';
   }
 
+  /** True while words are coming in: unlike isSpeaking it ends with the last word, not after the pause. */
+  get hearsWords() {
+    return this.isSpeaking && this.#state.detector.loud;
+  }
+
   get level() {
     return this.#state.name === 'on' ? this.#state.level : 0;
   }

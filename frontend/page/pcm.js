@@ -124,10 +124,12 @@ export class SpeechDetector {
   #floor = 0.004;
   #streak = 0;
   state = 'quiet';
+  loud = false; // the latest frame
 
   /** Takes the level of one frame; gives 'started', 'ended' or null. */
   push(level) {
     const loud = level > Math.max(LOUD_FLOOR, this.#floor * 3);
+    this.loud = loud;
     if (!loud) {
       this.#floor += (level - this.#floor) * 0.05; // follows the room slowly
     }
