@@ -1,0 +1,23 @@
+"""Where *now* comes from."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Seconds on a scale that never goes back."""
+
+    def now(self) -> float:
+        """Seconds since an arbitrary origin."""
+
+
+@dataclass(frozen=True, slots=True)
+class MonotonicClock:
+    """The machine's monotonic clock; picklable, and the same scale for all processes of a machine."""
+
+    def now(self) -> float:
+        """Seconds since an arbitrary origin."""
+        return time.monotonic()
