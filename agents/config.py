@@ -20,7 +20,7 @@ DEFAULT_PORTS = {
     "investigation": 8086,
 }
 DEFAULT_GATEWAY = "http://localhost:8080"
-VOICE_MODULES = ("pocketsphinx", "espeakng_loader", "numpy")
+VOICE_MODULES = ("pocketsphinx", "espeakng_loader", "numpy", "agents.speech")
 
 
 class Mode(StrEnum):

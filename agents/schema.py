@@ -6,8 +6,10 @@ A full validator would be a dependency for six keywords; an unknown keyword is r
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
-from agents.bank import Bank
 from agents.bank_tools import executors
 from agents.conversation import ScriptedConversation
 from agents.engine import banking, disputes, idv, investigation, mortgage, triage
@@ -17,6 +16,7 @@ from agents.toolbox import Toolbox, load_definitions
 from agents.voice import Voice
 
 if TYPE_CHECKING:
+    from agents.bank import Bank
     from agents.config import AgentConfig
     from agents.engine.script import Script
 
@@ -54,6 +54,9 @@ def build(config: AgentConfig, bank: Bank, voice: Voice | None = None) -> Servic
 
 
 def load_voice() -> Voice:
-    """Import speech only where it is wanted, so that text mode needs no extra."""
+    """Import speech only where it is wanted, so that text mode needs no extra.
+
+    ``agents.speech`` gives ``new_ear()`` and ``new_mouth()``, one of each per session.
+    """
     speech: Any = import_module("agents.speech")
     return Voice(ear=speech.new_ear, mouth=speech.new_mouth)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, assert_never
 
 from loguru import logger
 from websockets.exceptions import ConnectionClosed
@@ -32,6 +33,11 @@ CLOSE_BROKEN = 1011  # RFC 6455 7.4.1: the server met an unexpected condition
 IGNORED = frozenset({"update_config", "session_config", "sessionConfig", "tool_result", "test_config", "ping"})
 
 
+@dataclass(frozen=True, slots=True)
+class HandOffFailed:
+    """The gateway could not reach the agent that we named; the caller is still ours."""
+
+
 class Session:
     """Owns everything that lives as long as its socket. Two sockets never share one, whatever ids they send."""
 
@@ -52,7 +58,7 @@ class Session:
         self._on_finish = on_finish
         self._call: Call | None = None
         self._ear: Ear | None = None
-        self._waiting: asyncio.Queue[str] = asyncio.Queue(MAX_WAITING)
+        self._waiting: asyncio.Queue[str | HandOffFailed] = asyncio.Queue(MAX_WAITING)
         self._idle = asyncio.Event()
         self._idle.set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -114,6 +120,8 @@ class Session:
         elif kind in {"end_audio", "end_of_speech"}:
             if self._ear:
                 self._ear.end_of_speech()
+        elif kind == "handoff_failed":
+            await self._queue(HandOffFailed())
         elif kind not in IGNORED:
             logger.debug("Ignored a message of type {}", kind[:40])
 
@@ -149,15 +157,25 @@ class Session:
         if await self._queue(text) and not hidden:
             await call.transcript("user", text, call.next_id("user"))
 
-    async def _queue(self, text: str) -> bool:
+    async def _queue(self, event: str | HandOffFailed) -> bool:
         try:
-            self._waiting.put_nowait(text)
+            self._waiting.put_nowait(event)
         except asyncio.QueueFull:
             await self._send_error("Too many messages are waiting for an answer; this one was dropped")
             return False
         return True
 
     async def _listen(self, call: Call, ear: Ear) -> None:
+        """Hear the caller; an ear that breaks leaves him the keyboard."""
+        try:
+            await self._take_down(call, ear)
+        except ConnectionClosed:
+            raise
+        except Exception:  # noqa: BLE001 - whatever breaks in a recogniser, the call can go on in text
+            logger.exception("The ear of session {} broke", call.session_id)
+            await self._send_error("I can't hear you any more. Please type instead.")
+
+    async def _take_down(self, call: Call, ear: Ear) -> None:
         """Queue what the caller says; fall silent when he begins to speak."""
         line = ""
         async for heard in ear.utterances():
@@ -176,22 +194,16 @@ class Session:
     async def _turns(self, call: Call, opening: Opening) -> None:
         failed = 0 if await self._turn(call, opening) else 1
         while failed < MAX_FAILED_TURNS:
-            text = await self._waiting.get()
-            failed = 0 if await self._turn(call, text) else failed + 1
+            event = await self._waiting.get()
+            failed = 0 if await self._turn(call, event) else failed + 1
         await self._send_error("This agent cannot go on", fatal=True)
         await self._socket.close(CLOSE_BROKEN, "too many failed turns")
 
-    async def _turn(self, call: Call, event: Opening | str) -> bool:
+    async def _turn(self, call: Call, event: Opening | str | HandOffFailed) -> bool:
         """Answer one event. A failing turn costs the caller one answer, not the call."""
         self._idle.clear()
         try:
-            if isinstance(event, Opening):
-                call.begin_turn()
-                await self._conversation.begin(call, event)
-            else:
-                call.begin_turn(event)
-                await self._conversation.heard(call, event)
-            await call.end_turn()
+            await self._answer(call, event)
         except ConnectionClosed:
             raise
         except Exception:  # noqa: BLE001 - an author's mistake, whatever it is, must not end the call
@@ -201,6 +213,19 @@ class Session:
         finally:
             self._idle.set()
         return True
+
+    async def _answer(self, call: Call, event: Opening | str | HandOffFailed) -> None:
+        call.begin_turn(event if isinstance(event, str) else "")
+        match event:
+            case Opening():
+                await self._conversation.begin(call, event)
+            case HandOffFailed():
+                await call.say("I'm sorry, I can't put you through just now. Is there anything else I can do?")
+            case str():
+                await self._conversation.heard(call, event)
+            case _:
+                assert_never(event)
+        await call.end_turn()
 
     # Out
 

@@ -116,9 +116,9 @@ class Toolbox:
             return ToolOutcome(success=False, error=f"Invalid tool input: {'; '.join(wrong)}")
         if definition.category == HANDOFF:
             return ToolOutcome(success=True)
+        if name not in self.executors:
+            return ToolOutcome(success=False, error=f"Tool has no implementation: {name}")
         try:
             return ToolOutcome(success=True, result=self.executors[name](arguments))
-        except KeyError:
-            return ToolOutcome(success=False, error=f"Tool has no implementation: {name}")
         except (ValueError, sqlite3.Error) as error:
             return ToolOutcome(success=False, error=f"{type(error).__name__}: {error}")

@@ -20,11 +20,16 @@ class HeardSpeech(Protocol):
     """What an ear reports: ``started`` marks the onset of speech, ``final`` the end of an utterance."""
 
     @property
-    def text(self) -> str: ...
+    def text(self) -> str:
+        """The words so far."""
+
     @property
-    def final(self) -> bool: ...
+    def final(self) -> bool:
+        """The utterance has ended."""
+
     @property
-    def started(self) -> bool: ...
+    def started(self) -> bool:
+        """Speech has just begun."""
 
 
 class Ear(Protocol):

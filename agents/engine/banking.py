@@ -51,7 +51,7 @@ def begin(memory: Memory, start: Start) -> Turn:
     return Turn(answer.state, (Say(f"{hello(memory)}."), *answer.actions))
 
 
-def _open(state: State, text: str, memory: Memory) -> Turn:
+def _open(state: State, text: str, memory: Memory) -> Turn:  # noqa: PLR0911 - a flat list of what may be meant
     wish = words.wish_of(text)
     if DESK_OF.get(wish) == AGENT:
         if wish in NEEDS_IDENTITY and not is_verified(memory):

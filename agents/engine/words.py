@@ -21,7 +21,7 @@ HELP = "help"
 
 # First match wins: a disputed transaction is a dispute, the balance of a mortgage is a balance.
 _WISHES = (
-    (DISPUTE, r"disput\w*|challenge|unauthori[sz]ed|fraud\w*|scam|stolen|(?:didn'?t|did not|never) (?:make|made)"),
+    (DISPUTE, r"disput\w*|challenge|unauthori[sz]ed|fraud\w*|scam|(?:didn'?t|did not|never) (?:make|made)"),
     (INVESTIGATE, r"investigat\w*|look into|(?:don'?t|do not|not|didn'?t) recogni[sz]ed?|unrecogni[sz]ed"),
     (CHECK_BALANCE, r"balances?|how much (?:money )?(?:do i have|have i got|is in)"),
     (VIEW_TRANSACTIONS, r"transactions?|statements?|spending|(?:have i|did i) spen[dt]"),
@@ -34,9 +34,13 @@ _WISHES = (
 _WISH_PATTERNS = tuple((name, re.compile(rf"\b(?:{words})\b", re.IGNORECASE)) for name, words in _WISHES)
 KNOWN_WISHES = frozenset(name for name, _ in _WISHES)
 
-_YES = re.compile(r"^\W*(?:yes|yeah|yep|yup|sure|ok(?:ay)?|of course|please|correct|right|i do|i have|i did)\b", re.IGNORECASE)
+_YES = re.compile(
+    r"^\W*(?:yes|yeah|yep|yup|sure|ok(?:ay)?|of course|please|correct|right|i do|i have|i did)\b(?! not)", re.IGNORECASE
+)
 _NO = re.compile(r"^\W*(?:no|nope|nah|not really|i don'?t|i have ?n[o']?t|i did ?n[o']?t|never)\b", re.IGNORECASE)
-_GREETING = re.compile(r"^\W*(?:hello|hi|hey|hiya|good (?:morning|afternoon|evening)|hello there|hi there)\W*$", re.IGNORECASE)
+_GREETING = re.compile(
+    r"^\W*(?:hello|hi|hey|hiya|good (?:morning|afternoon|evening)|hello there|hi there)\W*$", re.IGNORECASE
+)
 _THANKS = re.compile(r"\b(?:thanks?|thank you|cheers)\b", re.IGNORECASE)
 _TRIGGER = re.compile(r"^\s*\[\s*system", re.IGNORECASE)
 

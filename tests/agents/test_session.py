@@ -99,7 +99,7 @@ async def test_resume_apologises_and_does_not_answer_twice():
 
 
 class Heard:
-    def __init__(self, text="", final=False, started=False):
+    def __init__(self, text="", *, final=False, started=False):
         self.text, self.final, self.started = text, final, started
 
 
@@ -169,3 +169,23 @@ async def test_caller_who_speaks_over_the_agent_interrupts_it():
     assert len(end.audio) < 100
     assert lines[0]["id"] == lines[1]["id"]
     assert [line["isFinal"] for line in lines] == [False, True]
+
+
+async def test_a_hand_off_that_failed_is_admitted():
+    async with bank_agent("triage") as port, session(port) as end:
+        await end.send("text_input", text="mortgage")
+        await end.until("handoff_request")
+        await end.send("handoff_failed", targetAgentId="mortgage")
+        await end.until(
+            "transcript", text="I'm sorry, I can't put you through just now. Is there anything else I can do?"
+        )
+
+
+async def test_a_broken_ear_leaves_the_keyboard():
+    ear = ScriptedEar()
+    async with bank_agent("triage", Voice(lambda: ear, lambda: ToneMouth(1))) as port, session(port) as end:
+        await end.until("usage")
+        ear.reports.put_nowait(None)
+        assert "type" in (await end.until("error"))["message"]
+        await end.send("text_input", text="mortgage")
+        await end.until("handoff_request")
