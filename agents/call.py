@@ -44,6 +44,7 @@ class Call:
         self._remembered: dict[str, Any] = {}
         self._ids = count(1)
         self._floor = Floor.AGENT
+        self._saying = ""  # the line being said, also while its sound is still being made
         self._words = [0, 0]
         self._player: Player | None = None
         self._mouth: Mouth | None = None
@@ -67,6 +68,8 @@ class Call:
         """Give the floor to the agent for its answer."""
         self._floor = Floor.AGENT
         self._words = [len(text.split()), 0]
+        if self._player:
+            self._player.begin()
 
     async def end_turn(self) -> None:
         """Report what the turn used: words, since a script has no tokens."""
@@ -75,7 +78,7 @@ class Call:
 
     async def interrupt(self, floor: Floor, reason: str) -> None:
         """Stop the sound, if there is any, and tell the client to throw away what it has not played."""
-        if self._player is None or not self._player.is_playing:
+        if self._player is None or not (self._saying or self._player.is_playing):
             return
         self._floor = floor
         self._player.stop()
@@ -111,15 +114,28 @@ class Call:
             return
         if len(shown) != len(spoken):
             shown, spoken = [text], [speech or text]
+        self._saying = line
+        try:
+            await self._speak(shown, spoken, line, self._mouth, self._player)
+        finally:
+            self._saying = ""
+
+    async def _speak(self, shown: list[str], spoken: list[str], line: str, mouth: Mouth, player: Player) -> None:
         for at, sentence in enumerate(spoken, start=1):
-            pcm = await self._mouth.synthesise(sentence)
+            pcm = await mouth.synthesise(sentence)
+            if self._lost_floor_to() is not Floor.AGENT:
+                await self._cut_short(shown, at - 1, line)
+                return
             await self.transcript("assistant", " ".join(shown[:at]), line, final=at == len(shown))
-            if await self._player.play(pcm):
-                continue
-            if at < len(shown):
-                said = shown if self._lost_floor_to() is Floor.CALLER_TYPED else shown[:at]
-                await self.transcript("assistant", " ".join(said), line)
-            return
+            if not await player.play(pcm) and at < len(shown):
+                await self._cut_short(shown, at, line)
+                return
+
+    async def _cut_short(self, sentences: list[str], begun: int, line: str) -> None:
+        """End a line that the caller interrupted: what he did not hear is only shown to one who types."""
+        said = sentences if self._lost_floor_to() is Floor.CALLER_TYPED else sentences[:begun]
+        if said:
+            await self.transcript("assistant", " ".join(said), line)
 
     async def use_tool(self, name: str, arguments: Mapping[str, Any]) -> ToolOutcome:
         """Run one of the agent's tools and show it."""

@@ -79,9 +79,12 @@ class Player:
         """The caller still hears something."""
         return self._heard_until > asyncio.get_running_loop().time()
 
+    def begin(self) -> None:
+        """Allow sound again: the agent has the floor."""
+        self._stopped.clear()
+
     async def play(self, pcm: bytes) -> bool:
         """Send audio after what is still playing; False when stopped before its end."""
-        self._stopped.clear()
         now = asyncio.get_running_loop().time
         self._heard_until = max(self._heard_until, now())
         for at in range(0, len(pcm), FRAME_BYTES):
@@ -96,7 +99,7 @@ class Player:
         await self._stopped_within(self._heard_until - asyncio.get_running_loop().time())
 
     def stop(self) -> None:
-        """Send no more, and count what was sent as unheard."""
+        """Send no more until `begin`, and count what was sent as unheard."""
         self._heard_until = 0.0
         self._stopped.set()
 

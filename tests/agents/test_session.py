@@ -189,3 +189,42 @@ async def test_a_broken_ear_leaves_the_keyboard():
         assert "type" in (await end.until("error"))["message"]
         await end.send("text_input", text="mortgage")
         await end.until("handoff_request")
+
+
+class SlowMouth(ToneMouth):
+    """Speaks the first sentence at once and the second when the test says so."""
+
+    def __init__(self):
+        super().__init__(frames=2)
+        self.asked = asyncio.Event()
+        self.answer = asyncio.Event()
+
+    async def synthesise(self, text):
+        if self.spoken:
+            self.asked.set()
+            await self.answer.wait()
+        return await super().synthesise(text)
+
+
+async def test_caller_who_speaks_while_the_next_sentence_is_made_is_not_talked_over():
+    ear, mouth = ScriptedEar(), SlowMouth()
+    async with bank_agent("triage", Voice(lambda: ear, lambda: mouth)) as port, session(port) as end:
+        await mouth.asked.wait()
+        ear.reports.put_nowait(Heard(started=True))
+        await end.until("interruption")
+        mouth.answer.set()
+        last = await end.until("transcript", role="assistant", isFinal=True)
+        await end.until("usage")
+    assert last["text"] == "Welcome to Understudy Bank."
+    assert len(end.audio) == 2
+
+
+async def test_a_typed_line_stops_the_sound_and_not_the_words():
+    ear, mouth = ScriptedEar(), ToneMouth(1_000)
+    async with bank_agent("triage", Voice(lambda: ear, lambda: mouth)) as port, session(port) as end:
+        await end.until("transcript", role="assistant", isFinal=False)
+        while not end.audio:
+            end.audio.append(await end.socket.recv())
+        await end.send("text_input", text="mortgage")
+        greeting = await end.until("transcript", role="assistant", isFinal=True)
+    assert greeting["text"] == "Welcome to Understudy Bank. How can I help you today?"
