@@ -16,6 +16,7 @@ from supervisor.supervised import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
     from thespian.actors import ActorAddress
 
     from supervisor.children import Child

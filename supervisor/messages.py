@@ -11,6 +11,7 @@ from supervisor.events import EventSink, NoSink
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
     from thespian.actors import ActorAddress
 
     from supervisor.reasons import ExitReason

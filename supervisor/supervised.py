@@ -28,6 +28,7 @@ from supervisor.timers import Arm, TimerFired, Timers
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
+
     from thespian.actors import ActorAddress
 
 

@@ -1,0 +1,30 @@
+from supervisor.timers import Arm, Timers
+
+
+def test_a_restarted_timer_costs_one_wakeup_and_fires_at_the_later_time():
+    timers = Timers()
+    first = timers.start("idle", 1.0, 0.0)
+    assert isinstance(first, Arm)
+    assert timers.start("idle", 1.0, 0.5) is None
+    again = timers.fired(first.payload, 1.0)
+    assert again == Arm(0.5, first.payload)
+    assert timers.fired(first.payload, 1.5) is True
+    assert "idle" not in timers
+
+
+def test_an_earlier_restart_voids_the_first_wakeup():
+    timers = Timers()
+    late, early = timers.start("t", 5.0, 0.0), timers.start("t", 1.0, 0.0)
+    assert timers.fired(early.payload, 1.0) is True
+    assert timers.fired(late.payload, 5.0) is False
+
+
+def test_a_cancelled_timer_does_not_fire_and_its_wakeup_serves_again():
+    timers = Timers()
+    arm = timers.start("t", 1.0, 0.0)
+    timers.cancel("t")
+    assert "t" not in timers
+    assert timers.start("t", 1.0, 0.2) is None
+    assert isinstance(timers.fired(arm.payload, 1.0), Arm)
+    timers.cancel("t")
+    assert timers.fired(arm.payload, 1.2) is False
