@@ -1,0 +1,39 @@
+from supervisor import events
+from supervisor.messages import ChildExiting, Start
+from supervisor.reasons import Crashed, Normal, is_abnormal
+from supervisor.spec import ChildSpec
+from supervisor.testing import CrashOnMessage, Echo, Stage
+
+
+def test_a_kept_reason_holds_no_traceback_and_the_message_is_not_delivered_twice():
+    stage = Stage()
+    root = stage.start(ChildSpec("x", CrashOnMessage))
+    stage.tell(root, "boom")
+    reason = stage.outside.last(ChildExiting).reason
+    assert isinstance(reason, Crashed)
+    assert reason.error.__traceback__ is None
+    assert is_abnormal(reason)
+    assert len(stage.events.all(events.ActorFailed)) == 1
+
+
+def test_a_failing_sink_harms_nobody():
+    class Broken(Echo):
+        def handle(self, message, sender):
+            self.emit("not an event")
+            super().handle(message, sender)
+
+    stage = Stage()
+    root = stage.start(ChildSpec("x", Broken))
+    stage.actor("x").runtime = type(stage.runtime)(stage.clock, sink=object())
+    stage.tell(root, "hi")
+    assert stage.outside.seen[-1] == ("x", 1, "hi")
+
+
+def test_a_second_start_has_no_effect_and_the_end_is_told_once():
+    stage = Stage()
+    root = stage.start(ChildSpec("x", Echo))
+    stage.tell(root, Start("y", "y", 9, None, stage.runtime))
+    stage.post(root, "finish", stage.address)
+    stage.post(root, "crash", stage.address)
+    stage.run()
+    assert [said.reason for said in stage.outside.all(ChildExiting)] == [Normal()]
