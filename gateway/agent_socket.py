@@ -1,0 +1,235 @@
+"""WebSockets to agents: dialling, and the wire that keeps what it hears until it is current."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit, urlunsplit
+
+from picows import WSHandshakeError, ws_connect
+
+from actors.link_end import FailureKind, LinkEnd, kind_of_close, kind_of_status
+from actors.link_end import Phase as LinkPhase
+from actors.messages import WireClosed, WireOpened, WireRefused, WireText
+from gateway import close_codes
+from gateway.close_codes import TO_AGENT
+from gateway.socket_core import Cause, SocketCore, SocketLimits
+from gateway.wire import decode, encode, sniff_type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from actors.messages import WireEvent
+    from actors.ports import Json
+    from actors.verdict import Verdict
+
+AGENT_LIMITS = SocketLimits(message_bytes=1024 * 1024)
+KEPT_BYTES = 256 * 1024  # what an agent may say before the cut-over; beyond it the wire stops reading
+
+
+class AgentSink(Protocol):
+    """What takes the messages of the current wire."""
+
+    def on_agent_binary(self, wire: AgentSocket, data: bytes) -> None:
+        """One binary message."""
+
+    def on_agent_text(self, wire: AgentSocket, data: bytes) -> None:
+        """One text message."""
+
+    def on_agent_slow(self, wire: AgentSocket, slow: bool) -> None:  # noqa: FBT001
+        """The agent's write buffer passed its high or low mark."""
+
+
+class Part(Enum):
+    """A wire's part in its session; only moves forward."""
+
+    KEEPING = auto()
+    CURRENT = auto()
+    RETIRED = auto()
+
+
+class AgentSocket(SocketCore):
+    """One open WebSocket to an agent; see `actors.ports.AgentWire`."""
+
+    def __init__(
+        self, limits: SocketLimits, deliver: Callable[[WireEvent], None], on_bug: Callable[[BaseException], None]
+    ) -> None:
+        super().__init__(limits, on_bug)
+        self.part = Part.KEEPING
+        self.ignored_frames = 0
+        self._deliver = deliver
+        self._sink: AgentSink | None = None
+        self._kept: deque[tuple[bool, bytes]] = deque()
+        self._kept_bytes = 0
+
+    def send(self, message: Json) -> None:
+        """Write one JSON text frame."""
+        self.send_text(encode(message))
+
+    def close(self, verdict: Verdict) -> None:
+        """Begin the closing handshake."""
+        close = TO_AGENT[verdict]
+        self.begin_close(close.code, close.reason)
+
+    def abort(self) -> None:
+        """Drop the connection now."""
+        self.drop()
+
+    def become_current(self, sink: AgentSink) -> None:
+        """Play what was kept into ``sink``, then forward directly."""
+        self.part, self._sink = Part.CURRENT, sink
+        kept, self._kept, self._kept_bytes = self._kept, deque(), 0
+        for is_text, data in kept:
+            (sink.on_agent_text if is_text else sink.on_agent_binary)(self, data)
+        self.resume_reading()
+
+    def retire(self) -> None:
+        """Never be current again."""
+        self.part, self._sink = Part.RETIRED, None
+        self._kept.clear()
+        self.resume_reading()
+
+    def on_open(self) -> None:
+        """Hand the wire over."""
+        self._deliver(WireOpened(self))
+
+    def on_binary(self, data: bytes) -> None:
+        """Forward or keep."""
+        if self._sink is not None:
+            self._sink.on_agent_binary(self, data)
+        else:
+            self._keep(data, is_text=False)
+
+    def on_text(self, data: bytes) -> None:
+        """Forward or keep; kept texts are announced."""
+        if self._sink is not None:
+            self._sink.on_agent_text(self, data)
+            return
+        self._keep(data, is_text=True)
+        if self.part is Part.KEEPING and (kind := sniff_type(data)) is not None:
+            detail = (decode(data) or {}).get("message") if kind == "error" else ""
+            self._deliver(WireText(kind, detail if isinstance(detail, str) else ""))
+
+    def on_write_paused(self, paused: bool) -> None:  # noqa: FBT001
+        """Push back on the caller."""
+        if self._sink is not None:
+            self._sink.on_agent_slow(self, paused)
+
+    def on_end(self, cause: Cause, code: int, reason: str) -> None:
+        """Classify and tell the link."""
+        self._deliver(WireClosed(self._end(cause, code, reason)))
+
+    def _keep(self, data: bytes, *, is_text: bool) -> None:
+        if self.part is not Part.KEEPING:
+            self.ignored_frames += 1
+            return
+        self._kept.append((is_text, data))
+        self._kept_bytes += len(data)
+        if self._kept_bytes > KEPT_BYTES:
+            self.pause_reading()
+
+    def _end(self, cause: Cause, code: int, reason: str) -> LinkEnd:
+        phase = LinkPhase.INITIALISING if self.part is Part.KEEPING else LinkPhase.LIVE
+        match cause:
+            case Cause.US:
+                bug = code == close_codes.INTERNAL_ERROR and reason == "internal error"
+                kind = FailureKind.BROKEN if bug else FailureKind.CLOSED_BY_US
+                phase = phase if bug else LinkPhase.CLOSING
+            case Cause.PEER:
+                kind = FailureKind.AGENT_LEFT if code == close_codes.NO_CODE else kind_of_close(code)
+            case Cause.VIOLATION:
+                kind = FailureKind.BAD_DATA if code in {1007, 1009} else FailureKind.BROKEN
+            case Cause.HALF_OPEN:
+                kind = FailureKind.HALF_OPEN
+            case Cause.LOST:
+                kind = FailureKind.BROKEN
+        return LinkEnd(kind, phase, code, reason)
+
+
+class Attempt:
+    """A connection attempt under way: one task, held and named."""
+
+    def __init__(self, dialer: AgentDialer, url: str, deliver: Callable[[WireEvent], None]) -> None:
+        self._dialer = dialer
+        self._deliver: Callable[[WireEvent], None] | None = deliver
+        self._wire: AgentSocket | None = None
+        self.task = asyncio.get_running_loop().create_task(self._run(url), name=f"dial {url}")
+
+    def cancel(self) -> None:
+        """Give up; nothing is delivered afterwards."""
+        self._deliver = None
+        self.task.cancel()
+        if self._wire is not None:
+            self._wire.drop()
+
+    def _tell(self, event: WireEvent) -> None:
+        if self._deliver is not None:
+            self._deliver(event)
+
+    def _listener(self) -> AgentSocket:
+        self._wire = AgentSocket(self._dialer.limits, self._tell, self._dialer.on_bug)
+        return self._wire
+
+    async def _run(self, url: str) -> None:
+        try:
+            async with asyncio.timeout(self._dialer.dial_s):
+                await ws_connect(
+                    self._listener,
+                    session_url(url),
+                    websocket_handshake_timeout=self._dialer.dial_s,
+                    max_redirects=0,
+                    enable_auto_pong=False,
+                    max_frame_size=self._dialer.limits.message_bytes,
+                    read_buffer_init_size=self._dialer.limits.read_buffer_bytes,
+                    use_aiofastnet=False,
+                )
+        except Exception as error:  # noqa: BLE001 - whatever the network or the URL does is a refusal
+            if self._wire is None:
+                self._tell(WireRefused(_refusal(error)))
+
+
+class AgentDialer:
+    """Opens WebSockets to agents; see `actors.ports.Dialer`."""
+
+    def __init__(
+        self,
+        on_bug: Callable[[BaseException], None],
+        limits: SocketLimits = AGENT_LIMITS,
+        dial_s: float = 5.0,
+        may_dial: Callable[[str], bool] = lambda host: True,  # noqa: ARG005
+    ) -> None:
+        self.on_bug = on_bug
+        self.limits = limits
+        self.dial_s = dial_s
+        self.may_dial = may_dial
+        self._attempts: set[Attempt] = set()
+
+    def dial(self, url: str, deliver: Callable[[WireEvent], None]) -> Attempt:
+        """Start connecting."""
+        attempt = Attempt(self, url, deliver)
+        self._attempts.add(attempt)
+        attempt.task.add_done_callback(lambda _: self._attempts.discard(attempt))
+        if not self.may_dial(urlsplit(url).hostname or ""):
+            attempt.cancel()
+            end = LinkEnd(FailureKind.REJECTED, LinkPhase.DIALLING, detail="host is not allowed")
+            asyncio.get_running_loop().call_soon(deliver, WireRefused(end))
+        return attempt
+
+
+def session_url(url: str) -> str:
+    """The WebSocket URL of an agent's session endpoint; ValueError for anything but http, https, ws and wss."""
+    parts = urlsplit(url)
+    scheme = {"http": "ws", "ws": "ws", "https": "wss", "wss": "wss"}.get(parts.scheme)
+    if scheme is None or not parts.hostname:
+        raise ValueError("not a WebSocket or HTTP URL")
+    return urlunsplit((scheme, parts.netloc, parts.path.rstrip("/") + "/session", parts.query, ""))
+
+
+def _refusal(error: Exception) -> LinkEnd:
+    if isinstance(error, WSHandshakeError) and error.response is not None:
+        status = int(error.response.status)
+        return LinkEnd(kind_of_status(status), LinkPhase.DIALLING, detail=f"HTTP {status}")
+    kind = FailureKind.REJECTED if isinstance(error, ValueError) else FailureKind.UNREACHABLE
+    return LinkEnd(kind, LinkPhase.DIALLING, detail=f"{type(error).__name__}: {error}"[:200])

@@ -1,0 +1,63 @@
+"""The caller's WebSocket: hands whole messages to the relay of its session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from gateway.socket_core import Cause, SocketCore, SocketLimits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class CallerSink(Protocol):
+    """What takes the caller's messages."""
+
+    def on_caller_open(self) -> None:
+        """The handshake is done."""
+
+    def on_caller_binary(self, data: bytes) -> None:
+        """One binary message."""
+
+    def on_caller_text(self, data: bytes) -> None:
+        """One text message."""
+
+    def on_caller_gone(self, code: int, reason: str) -> None:
+        """The socket has ended."""
+
+    def on_caller_slow(self, slow: bool) -> None:  # noqa: FBT001
+        """The caller's write buffer passed its high or low mark."""
+
+
+class ClientSocket(SocketCore):
+    """One caller's connection."""
+
+    def __init__(self, limits: SocketLimits, on_bug: Callable[[BaseException], None]) -> None:
+        super().__init__(limits, on_bug)
+        self.sink: CallerSink | None = None
+
+    def on_open(self) -> None:
+        """Tell the sink."""
+        if self.sink is not None:
+            self.sink.on_caller_open()
+
+    def on_binary(self, data: bytes) -> None:
+        """Pass on."""
+        if self.sink is not None:
+            self.sink.on_caller_binary(data)
+
+    def on_text(self, data: bytes) -> None:
+        """Pass on."""
+        if self.sink is not None:
+            self.sink.on_caller_text(data)
+
+    def on_end(self, cause: Cause, code: int, reason: str) -> None:  # noqa: ARG002
+        """Tell the sink and let it go."""
+        sink, self.sink = self.sink, None
+        if sink is not None:
+            sink.on_caller_gone(code, reason)
+
+    def on_write_paused(self, paused: bool) -> None:  # noqa: FBT001
+        """Push back on the agent."""
+        if self.sink is not None:
+            self.sink.on_caller_slow(paused)

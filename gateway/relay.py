@@ -1,0 +1,284 @@
+"""The hot path: one frame in, one frame out, synchronously; see `actors.ports.Relay`."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, assert_never
+
+from actors.messages import (
+    CallerChose,
+    CallerConfigured,
+    CallerGone,
+    CallerSent,
+    CallerSpoke,
+    CallerStoppedSpeaking,
+    CallerText,
+    StashOverflowed,
+)
+from actors.ports import RelayCounters, Replayed
+from gateway.agent_socket import AgentSocket
+from gateway.close_codes import TO_CALLER
+from gateway.stash import Stash
+from gateway.translate import Translator
+from gateway.wire import Malformed, Ping, decode, encode, parse_caller, sniff_type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from actors.ids import Generation, Instance, SessionId
+    from actors.messages import RelayEvent
+    from actors.ports import AgentWire, Json
+    from actors.verdict import Verdict
+    from gateway.client_socket import ClientSocket
+
+MAX_EARLY_EVENTS = 64  # between accept and attach; the session actor attaches within one loop turn
+
+
+class CallerRelay:
+    """One session's frames. Held: the caller's are stashed, the current agent's still flow to the caller."""
+
+    def __init__(
+        self,
+        session_id: SessionId,
+        client: ClientSocket,
+        now: Callable[[], float],
+        wall: Callable[[], float],
+        stash: Stash | None = None,
+    ) -> None:
+        self.session_id = session_id
+        self._client = client
+        self._now = now
+        self._wall = wall
+        self._stash = stash or Stash()
+        self._translator = Translator(session_id, wall)
+        self._deliver: Callable[[RelayEvent], None] | None = None
+        self._early: deque[RelayEvent] = deque()
+        self._source: AgentSocket | None = None  # whose words the caller hears
+        self._target: AgentSocket | None = None  # who hears the caller; None while held
+        self._generation: Generation | None = None
+        self._instance: Instance | None = None
+        self._spoke = False
+        self._held_at = now()
+        self._dropped_before = (0, 0)
+        self._to_agent = [0, 0]
+        self._to_caller = [0, 0]
+        self._caller_audio_at: float | None = None
+        self._agent_audio_at: float | None = None
+        client.sink = self
+
+    # --- the port --------------------------------------------------------------------------------------------------
+
+    def attach(self, deliver: Callable[[RelayEvent], None]) -> None:
+        """Name the session's inlet."""
+        self._deliver = deliver
+        while self._early:
+            deliver(self._early.popleft())
+
+    def hold(self) -> None:
+        """Stash what is for the agent; the current agent is still heard."""
+        if self._target is None:
+            return
+        self._target = None
+        self._spoke = False
+        self._held_at = self._now()
+        self._client.resume_reading()
+
+    def cut_over(self, wire: AgentWire, generation: Generation, instance: Instance) -> Replayed:
+        """Make ``wire`` current."""
+        if not isinstance(wire, AgentSocket):
+            raise TypeError("the relay forwards through wires of its own dialer only")
+        if self._source is not None and self._source is not wire:
+            self._source.retire()
+        held_ms = 0 if self._target is not None else int((self._now() - self._held_at) * 1000)
+        self._source = self._target = wire
+        self._generation, self._instance = generation, instance
+        replayed = self._replay(wire, instance, held_ms)
+        if (start := self._translator.start()) is not None:
+            self._client.send_text(start)
+        wire.become_current(self)
+        if self._client.write_paused:
+            wire.pause_reading()
+        if wire.write_paused:
+            self._client.pause_reading()
+        return replayed
+
+    def forward_text(self, message: CallerText) -> None:
+        """Pass one caller's text on."""
+        if self._target is not None and self._instance is not None:
+            self._write(self._target, encode(_text_frame(message, self._instance)))
+        else:
+            self._keep(message, len(message.text.encode(errors="replace")) + 64)
+
+    def send_to_agent(self, message: Json) -> None:
+        """Write a control message."""
+        data = encode(message)
+        if self._target is not None:
+            self._write(self._target, data)
+        else:
+            self._keep(message, len(data))
+
+    def send_to_caller(self, message: Json) -> None:
+        """Write one JSON text frame to the caller."""
+        self._client.send_text(encode(message))
+
+    def injected(self, text: str) -> None:
+        """Hide the echo of a text that the caller did not say."""
+        self._translator.injected(text)
+
+    def close(self, verdict: Verdict) -> None:
+        """Begin closing the caller's socket."""
+        close = TO_CALLER[verdict]
+        self._client.begin_close(close.code, close.reason)
+
+    def abort(self) -> None:
+        """Drop the caller's connection now."""
+        self._client.drop()
+
+    def counters(self) -> RelayCounters:
+        """Read the counters."""
+        now = self._now()
+        return RelayCounters(
+            self._to_agent[0],
+            self._to_agent[1],
+            self._to_caller[0],
+            self._to_caller[1],
+            self._stash.dropped_frames,
+            self._stash.dropped_bytes,
+            self._stash.size,
+            None if self._caller_audio_at is None else now - self._caller_audio_at,
+            None if self._agent_audio_at is None else now - self._agent_audio_at,
+        )
+
+    # --- from the caller -------------------------------------------------------------------------------------------
+
+    def on_caller_open(self) -> None:
+        """Greet."""
+        stamp = int(self._wall() * 1000)
+        self.send_to_caller({"type": "connected", "sessionId": self.session_id, "timestamp": stamp})
+
+    def on_caller_binary(self, data: bytes) -> None:
+        """Audio, or JSON in disguise."""
+        if data[:1] == b"{" and sniff_type(data) is not None and _is_json(data):
+            self.on_caller_text(data)
+            return
+        self._caller_audio_at = self._now()
+        target = self._target
+        if target is not None:
+            target.send_binary(data)
+            self._to_agent[0] += 1
+            self._to_agent[1] += len(data)
+        else:
+            self._stash.add_audio(data, self._caller_audio_at * 1000)
+            if not self._spoke:
+                self._spoke = True
+                self._tell(CallerSpoke())
+
+    def on_caller_text(self, data: bytes) -> None:
+        """Answer or deliver one JSON message."""
+        message = parse_caller(data)
+        match message:
+            case Ping():
+                self._answer({"type": "pong", "timestamp": int(self._wall() * 1000)})
+            case Malformed():
+                self._answer({"type": "error", "message": message.problem})
+            case CallerConfigured():
+                self._answer({"type": "config_applied"})
+                self._tell(message)
+            case CallerText():
+                if message.skip_transcript:
+                    self._translator.injected(message.text)
+                self._tell(message)
+            case CallerChose() | CallerStoppedSpeaking() | CallerSent():
+                self._tell(message)
+            case _:
+                assert_never(message)
+
+    def on_caller_gone(self, code: int, reason: str) -> None:
+        """Tell the session, and stop pushing back on the agent."""
+        if self._source is not None:
+            self._source.resume_reading()
+        self._tell(CallerGone(code, reason))
+
+    def on_caller_slow(self, slow: bool) -> None:  # noqa: FBT001
+        """Push back on the agent."""
+        if self._source is not None:
+            (self._source.pause_reading if slow else self._source.resume_reading)()
+
+    # --- from the agent --------------------------------------------------------------------------------------------
+
+    def on_agent_binary(self, wire: AgentSocket, data: bytes) -> None:
+        """Audio, or JSON in disguise."""
+        if data[:1] == b"{" and sniff_type(data) is not None and _is_json(data):
+            self.on_agent_text(wire, data)
+            return
+        self._agent_audio_at = self._now()
+        self._client.send_binary(data)
+        self._to_caller[0] += 1
+        self._to_caller[1] += len(data)
+
+    def on_agent_text(self, wire: AgentSocket, data: bytes) -> None:  # noqa: ARG002
+        """Translate for the caller and tell the session."""
+        if self._generation is None or self._instance is None:
+            return
+        out, event = self._translator.translate(data, self._generation, self._instance.agent_id)
+        if out is not None:
+            self._client.send_text(out)
+            self._to_caller[0] += 1
+            self._to_caller[1] += len(out)
+        if event is not None:
+            self._tell(event)
+
+    def on_agent_slow(self, wire: AgentSocket, slow: bool) -> None:  # noqa: FBT001
+        """Push back on the caller."""
+        if wire is self._target:
+            (self._client.pause_reading if slow else self._client.resume_reading)()
+
+    # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _tell(self, event: RelayEvent) -> None:
+        if self._deliver is not None:
+            self._deliver(event)
+        elif len(self._early) < MAX_EARLY_EVENTS or isinstance(event, CallerGone):
+            self._early.append(event)
+        else:
+            self._client.drop()
+
+    def _answer(self, message: Json) -> None:
+        if not self._client.write_paused:  # a caller that does not read gets no answers
+            self.send_to_caller(message)
+
+    def _write(self, wire: AgentSocket, data: bytes) -> None:
+        wire.send_text(data)
+        self._to_agent[0] += 1
+        self._to_agent[1] += len(data)
+
+    def _keep(self, item: CallerText | Json, size: int) -> None:
+        if not self._stash.add_text(item, size, self._now() * 1000):
+            self._tell(StashOverflowed())
+
+    def _replay(self, wire: AgentSocket, instance: Instance, held_ms: int) -> Replayed:
+        texts = frames = octets = 0
+        for item in self._stash.take(self._now() * 1000):
+            if isinstance(item, bytes):
+                wire.send_binary(item)
+                frames += 1
+                octets += len(item)
+                self._to_agent[0] += 1
+                self._to_agent[1] += len(item)
+                continue
+            texts += 1
+            self._write(wire, encode(_text_frame(item, instance) if isinstance(item, CallerText) else item))
+        before = self._dropped_before
+        self._dropped_before = after = (self._stash.dropped_frames, self._stash.dropped_bytes)
+        return Replayed(texts, frames, octets, after[0] - before[0], after[1] - before[1], held_ms)
+
+
+def _is_json(data: bytes) -> bool:
+    return decode(data) is not None
+
+
+def _text_frame(message: CallerText, instance: Instance) -> Json:
+    frame: dict[str, object] = {"type": instance.text_type, "text": message.text}
+    if message.skip_transcript:
+        frame["skipTranscript"] = True
+    return frame

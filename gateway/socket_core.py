@@ -1,0 +1,299 @@
+"""What both hops share over picows' bare frames: messages, limits, closing handshake, keepalive."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from picows import WSFrame, WSListener, WSMsgType, WSTransport
+
+from gateway import close_codes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_BINARY, _TEXT, _CONTINUATION = WSMsgType.BINARY, WSMsgType.TEXT, WSMsgType.CONTINUATION
+_PING, _PONG, _CLOSE = WSMsgType.PING, WSMsgType.PONG, WSMsgType.CLOSE
+
+
+@dataclass(frozen=True, slots=True)
+class SocketLimits:
+    """Bounds of one connection; seconds and bytes."""
+
+    message_bytes: int = 256 * 1024
+    ping_interval_s: float = 20.0
+    ping_deadline_s: float = 10.0
+    close_s: float = 2.0
+    read_buffer_bytes: int = 4096
+
+
+class Phase(Enum):
+    """How far a connection has come; only moves forward."""
+
+    CONNECTING = auto()
+    OPEN = auto()
+    CLOSING = auto()
+    CLOSED = auto()
+
+
+class Cause(Enum):
+    """Who or what ended a connection."""
+
+    PEER = auto()
+    US = auto()
+    VIOLATION = auto()
+    HALF_OPEN = auto()
+    LOST = auto()
+
+
+class Violation(Exception):  # noqa: N818 - named for what the peer did
+    """The peer broke the protocol; closed with ``code``."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class SocketCore(WSListener):
+    """One WebSocket; subclasses take whole messages. No task, queue or await per frame."""
+
+    def __init__(self, limits: SocketLimits, on_bug: Callable[[BaseException], None]) -> None:
+        self.limits = limits
+        self.phase = Phase.CONNECTING
+        self.write_paused = False
+        self._on_bug = on_bug
+        self._transport: WSTransport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._heard = False
+        self._pinged = False
+        self._reading = True
+        self._parts: bytearray | None = None
+        self._utf8: codecs.IncrementalDecoder | None = None
+        self._cause = Cause.LOST
+        self._code = close_codes.ABNORMAL
+        self._reason = ""
+
+    # --- for subclasses --------------------------------------------------------------------------------------------
+
+    def on_open(self) -> None:
+        """React to the finished handshake."""
+
+    def on_binary(self, data: bytes) -> None:
+        """Take one binary message."""
+
+    def on_text(self, data: bytes) -> None:
+        """Take one text message; valid UTF-8."""
+
+    def on_end(self, cause: Cause, code: int, reason: str) -> None:
+        """React to the end, once."""
+
+    def on_write_paused(self, paused: bool) -> None:  # noqa: FBT001 - asyncio's two callbacks as one
+        """React to the write buffer passing its high or low mark."""
+
+    # --- for owners ------------------------------------------------------------------------------------------------
+
+    def send_text(self, data: bytes) -> None:
+        """Write one text frame; without effect unless open."""
+        if self.phase is Phase.OPEN and self._transport is not None:
+            self._transport.send(_TEXT, data)
+
+    def send_binary(self, data: bytes) -> None:
+        """Write one binary frame; without effect unless open."""
+        if self.phase is Phase.OPEN and self._transport is not None:
+            self._transport.send(_BINARY, data)
+
+    def begin_close(self, code: int, reason: str) -> None:
+        """Start the closing handshake (RFC 6455 section 7); the connection is dropped at its deadline."""
+        self._begin_close(Cause.US, code, reason)
+
+    def drop(self) -> None:
+        """End the TCP connection now."""
+        if self.phase is Phase.OPEN:
+            self._cause = Cause.US
+        if self._transport is not None and self.phase is not Phase.CLOSED:
+            self._transport.underlying_transport.abort()
+
+    def pause_reading(self) -> None:
+        """Let TCP push back on the peer."""
+        if self._reading and self._transport is not None and self.phase is Phase.OPEN:
+            self._reading = False
+            self._transport.underlying_transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read again."""
+        if not self._reading and self._transport is not None and self.phase is not Phase.CLOSED:
+            self._reading = True
+            self._heard = True  # silence while paused was ours
+            self._transport.underlying_transport.resume_reading()
+
+    # --- picows ----------------------------------------------------------------------------------------------------
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        """Begin."""
+        self._transport = transport
+        self.phase = Phase.OPEN
+        self._arm(self.limits.ping_interval_s, self._keep_alive)
+        self._guard(self.on_open)
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:  # noqa: ARG002 - picows' signature
+        """Take one frame."""
+        self._heard = True
+        try:
+            self._take(frame.msg_type, frame)
+        except Violation as fault:
+            self._begin_close(Cause.VIOLATION, fault.code, fault.reason)
+        except Exception as bug:  # noqa: BLE001 - blast radius: this connection
+            self._fail(bug)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        """End, once."""
+        if self.phase is Phase.CLOSED:
+            return
+        shake = transport.close_handshake
+        sent = shake.sent if shake is not None else None
+        if self._cause is Cause.LOST and sent is not None:  # picows' parser found the fault and sent the close
+            self._cause, self._code = Cause.VIOLATION, int(sent.code)  # type: ignore[call-overload] # an IntEnum at run time
+            self._reason = str(sent.reason or "")
+        self.phase = Phase.CLOSED
+        self._disarm()
+        self._parts = self._utf8 = None
+        self._guard(lambda: self.on_end(self._cause, self._code, self._reason))
+        self._transport = None
+
+    def pause_writing(self) -> None:
+        """Push back."""
+        self.write_paused = True
+        self._guard(lambda: self.on_write_paused(True))  # noqa: FBT003
+
+    def resume_writing(self) -> None:
+        """Let go."""
+        self.write_paused = False
+        self._guard(lambda: self.on_write_paused(False))  # noqa: FBT003
+
+    # --- frames ----------------------------------------------------------------------------------------------------
+
+    def _take(self, kind: WSMsgType, frame: WSFrame) -> None:
+        if frame.rsv1 or frame.rsv2 or frame.rsv3:
+            raise Violation(close_codes.PROTOCOL_ERROR, "reserved bits set")
+        if self.phase is not Phase.OPEN:
+            if kind == _CLOSE:
+                self._finish()
+        elif kind == _BINARY and frame.fin and self._parts is None:
+            if frame.payload_size > self.limits.message_bytes:
+                raise Violation(close_codes.TOO_BIG, "message too big")
+            self.on_binary(frame.get_payload_as_bytes())
+        else:
+            self._take_other(kind, frame)
+
+    def _take_other(self, kind: WSMsgType, frame: WSFrame) -> None:
+        data = frame.get_payload_as_bytes()
+        if kind == _PING:
+            if not self.write_paused and self._transport is not None:  # a peer that does not read gets no pongs
+                self._transport.send_pong(data)
+        elif kind == _PONG:
+            pass
+        elif kind == _CLOSE:
+            self._closed_by_peer(data)
+        elif kind == _CONTINUATION:
+            if self._parts is None:
+                raise Violation(close_codes.PROTOCOL_ERROR, "continuation of nothing")
+            self._add_part(data, fin=frame.fin)
+        elif self._parts is not None:
+            raise Violation(close_codes.PROTOCOL_ERROR, "message inside a fragmented message")
+        else:
+            self._parts = bytearray()
+            self._utf8 = codecs.getincrementaldecoder("utf-8")() if kind == _TEXT else None
+            self._add_part(data, fin=frame.fin)
+
+    def _add_part(self, data: bytes, *, fin: bool) -> None:
+        parts, utf8 = self._parts, self._utf8
+        if parts is None:
+            return
+        if len(parts) + len(data) > self.limits.message_bytes:
+            raise Violation(close_codes.TOO_BIG, "message too big")
+        if utf8 is not None:
+            try:
+                utf8.decode(data, fin)
+            except UnicodeDecodeError:
+                raise Violation(close_codes.INVALID_DATA, "text is not UTF-8") from None
+        parts += data
+        if fin:
+            self._parts = self._utf8 = None
+            (self.on_binary if utf8 is None else self.on_text)(bytes(parts))
+
+    def _closed_by_peer(self, payload: bytes) -> None:
+        code, reason = close_codes.NO_CODE, ""
+        if payload:
+            code = int.from_bytes(payload[:2], "big")
+            if len(payload) == 1 or not close_codes.is_valid_received(code):
+                raise Violation(close_codes.PROTOCOL_ERROR, "invalid close code")
+            try:
+                reason = payload[2:].decode()
+            except UnicodeDecodeError:
+                raise Violation(close_codes.INVALID_DATA, "close reason is not UTF-8") from None
+        self._begin_close(Cause.PEER, code, reason)
+        self._finish()
+
+    # --- ends ------------------------------------------------------------------------------------------------------
+
+    def _begin_close(self, cause: Cause, code: int, reason: str) -> None:
+        if self.phase is not Phase.OPEN or self._transport is None:
+            return
+        self.resume_reading()  # or the peer's close would never be seen
+        self.phase = Phase.CLOSING
+        self._cause, self._code, self._reason = cause, code, reason
+        self._parts = self._utf8 = None
+        self._arm(self.limits.close_s, self._abort)
+        said = b"" if cause is Cause.PEER else reason.encode()[:123]
+        if code == close_codes.NO_CODE:
+            self._transport.send_close()
+        else:
+            self._transport.send_close(code, said)  # type: ignore[arg-type] # picows takes any int
+
+    def _finish(self) -> None:
+        # The server ends TCP first; a client waits for that, until the deadline (RFC 6455 section 7.1.1).
+        if self._transport is not None and not self._transport.is_client_side:
+            self._transport.disconnect()
+
+    def _abort(self) -> None:
+        if self._transport is not None:
+            self._transport.underlying_transport.abort()
+
+    def _fail(self, bug: BaseException) -> None:
+        self._begin_close(Cause.US, close_codes.INTERNAL_ERROR, "internal error")
+        self._on_bug(bug)
+
+    def _guard(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception as bug:  # noqa: BLE001 - blast radius: this connection
+            self._fail(bug)
+
+    # --- keepalive -------------------------------------------------------------------------------------------------
+
+    def _keep_alive(self) -> None:
+        if self.phase is not Phase.OPEN or self._transport is None:
+            return
+        if self._heard or not self._reading:
+            self._heard = self._pinged = False
+            self._arm(self.limits.ping_interval_s, self._keep_alive)
+        elif not self._pinged:
+            self._pinged = True
+            self._transport.send_ping()
+            self._arm(self.limits.ping_deadline_s, self._keep_alive)
+        else:
+            self._begin_close(Cause.HALF_OPEN, close_codes.INTERNAL_ERROR, "no answer to ping")
+            self._abort()
+
+    def _arm(self, delay: float, step: Callable[[], None]) -> None:
+        self._disarm()
+        self._timer = asyncio.get_running_loop().call_later(delay, step)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

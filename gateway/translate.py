@@ -1,0 +1,154 @@
+"""What an agent's JSON becomes for the caller, and which event the session gets of it; pure."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from actors.messages import (
+    AgentReported,
+    HandoffRequested,
+    MemoryOffered,
+    ToolReturned,
+    ToolUsed,
+    TranscriptSeen,
+)
+from gateway.wire import decode, encode, sniff_type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from actors.ids import AgentId, Generation
+    from actors.messages import RelayEvent
+
+_SWALLOWED: Final = frozenset({"connected", "TEXT", "AUDIO", "TOOL", "CONTENT_START", "CONTENT_END"})
+_TOLD: Final = frozenset(
+    {"tool_use", "tool_result", "tool_error", "handoff_request", "update_memory", "transcript", "error"}
+)
+_AUGMENTED: Final = frozenset({"usage", "workflow_update", "session_start", "contentStart", "contentEnd"})
+_USAGE: Final = ("inputTokens", "outputTokens", "totalTokens")
+MAX_TRANSCRIPTS: Final = 256  # ids remembered for the exact-repeat rule; a turn has a handful of updates
+
+Outcome = tuple[bytes | None, "RelayEvent | None"]
+
+
+class Translator:
+    """The rules for one client session, over all of its links."""
+
+    def __init__(self, session_id: str, wall: Callable[[], float]) -> None:
+        self._session_id = session_id
+        self._wall = wall
+        self._started = False
+        self._transcripts: OrderedDict[tuple[int, str], tuple[str, bool]] = OrderedDict()
+        self._owners: OrderedDict[str, int] = OrderedDict()
+        self._injected: OrderedDict[str, None] = OrderedDict()
+
+    def injected(self, text: str) -> None:
+        """Remember a text that was put into the conversation unseen: its echo is hidden."""
+        self._injected[text] = None
+        if len(self._injected) > MAX_TRANSCRIPTS:
+            self._injected.popitem(last=False)
+
+    def start(self) -> bytes | None:
+        """The one ``session_start`` of this session; None when it was sent."""
+        if self._started:
+            return None
+        self._started = True
+        stamp = datetime.fromtimestamp(self._wall(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        data = {"sessionId": self._session_id}
+        return encode({"type": "session_start", **data, "timestamp": stamp, "data": data})
+
+    def translate(self, data: bytes, generation: Generation, agent: AgentId) -> Outcome:
+        """One JSON frame of the current link -> (text frame for the caller, event for the session)."""
+        kind = sniff_type(data)
+        if kind is None or kind in _SWALLOWED:
+            return None, None
+        if kind not in _TOLD and kind not in _AUGMENTED:
+            return data, None
+        message = decode(data)
+        if message is None:
+            return None, None
+        if kind in _AUGMENTED:
+            return self._augment(kind, message), None
+        if kind == "transcript":
+            return self._transcript(message, generation, agent)
+        event = _event(kind, message, generation)
+        return (None if kind in {"handoff_request", "update_memory"} else data), event
+
+    def _augment(self, kind: str, message: dict[str, object]) -> bytes | None:
+        nested = _mapping(message.get("data"))
+        match kind:
+            case "session_start":
+                return self.start()
+            case "usage":
+                numbers: dict[str, object] = {name: message[name] for name in _USAGE if name in message}
+                return encode({**message, "data": numbers | nested})
+            case "workflow_update":
+                step = message.get("currentStep") or nested.get("currentStep") or message.get("currentNode")
+                return encode({**message, "currentStep": step} if step is not None else message)
+            case _:
+                flat = {name: value for name, value in message.items() if name not in {"type", "data"}}
+                return encode({**nested, **message, "data": {**flat, **nested}})
+
+    def _transcript(self, message: dict[str, object], generation: Generation, agent: AgentId) -> Outcome:
+        text = message.get("text", message.get("transcript"))
+        if not isinstance(text, str):
+            return None, None
+        role = "user" if message.get("role") == "user" else "assistant"
+        final = message.get("isFinal") is not False
+        seen = TranscriptSeen(generation, role, text, final)
+        if role == "user" and (text.startswith(("[System:", "[SYSTEM")) or text in self._injected):
+            return None, None
+        now_ms = int(self._wall() * 1000)
+        given = message.get("id")
+        ident = given if isinstance(given, str) and given else f"{role}-{now_ms}"
+        if self._repeats(generation, ident, text, final=final):
+            return None, None
+        shown = self._owned(ident, generation, agent)
+        return encode({"timestamp": now_ms, **message, "text": text, "isFinal": final, "id": shown}), seen
+
+    def _repeats(self, generation: int, ident: str, text: str, *, final: bool) -> bool:
+        key = (generation, ident)
+        last = self._transcripts.get(key)
+        if last is not None and last[0] == text and (last[1] or not final):
+            return True
+        self._transcripts[key] = (text, final)
+        if len(self._transcripts) > MAX_TRANSCRIPTS:
+            self._transcripts.popitem(last=False)
+        return False
+
+    def _owned(self, ident: str, generation: int, agent: str) -> str:
+        owner = self._owners.setdefault(ident, generation)
+        if len(self._owners) > MAX_TRANSCRIPTS:
+            self._owners.popitem(last=False)
+        return ident if owner == generation else f"{agent}-{generation}-{ident}"
+
+
+def _event(kind: str, message: dict[str, object], generation: Generation) -> RelayEvent | None:
+    tool = _string(message.get("toolName") or message.get("name"))
+    use_id = _string(message.get("toolUseId"))
+    error = _string(message.get("error"))
+    match kind:
+        case "tool_use":
+            return ToolUsed(generation, tool, use_id, _mapping(message.get("input")))
+        case "tool_result" | "tool_error":
+            good = kind == "tool_result" and message.get("success") is not False and not error
+            return ToolReturned(generation, tool, use_id, good, message.get("result"), error)
+        case "handoff_request":
+            target = _string(message.get("targetAgentId") or message.get("targetPersonaId") or message.get("target"))
+            state = message.get("graphState")
+            graph = _mapping(state) if isinstance(state, dict) else None
+            return HandoffRequested(generation, target, _mapping(message.get("context")), graph)
+        case "update_memory":
+            return MemoryOffered(generation, _mapping(message.get("memory")))
+        case _:
+            return AgentReported(generation, _string(message.get("message")), message.get("fatal") is True)
+
+
+def _mapping(value: object) -> dict[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def _string(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,236 @@
+"""One session over real sockets, with `websockets` as caller and agent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp import ClientSession, web
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import serve
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from actors.ids import AgentId, Generation, Instance
+from actors.link_end import FailureKind
+from actors.messages import CallerChose, CallerGone, CallerSpoke, ToolUsed, WireClosed, WireOpened, WireRefused
+from actors.verdict import Verdict
+from gateway.agent_socket import AgentDialer
+from gateway.front_door import Callbacks, FrontDoor, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from gateway.relay import CallerRelay
+
+
+class Place:
+    """A door, and what came through it."""
+
+    def __init__(self) -> None:
+        self.relays: asyncio.Queue[CallerRelay] = asyncio.Queue()
+        self.events: asyncio.Queue[Any] = asyncio.Queue()
+        self.bugs: list[BaseException] = []
+        self.refusal: Refusal | None = None
+        self.door: FrontDoor
+
+    def on_session(self, relay: CallerRelay, _session_id: str, _remote: str) -> None:
+        relay.attach(self.events.put_nowait)
+        self.relays.put_nowait(relay)
+
+    async def event(self) -> Any:
+        return await asyncio.wait_for(self.events.get(), 5)
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.door.port}/sonic?x=1"
+
+
+@asynccontextmanager
+async def open_place() -> AsyncIterator[Place]:
+    place = Place()
+    app = web.Application()
+
+    async def health(_request: web.Request) -> web.Response:
+        return web.json_response({"ok": True})
+
+    app.router.add_get("/health", health)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    assert runner.server is not None
+    place.door = FrontDoor(
+        Callbacks(
+            runner.server,
+            place.on_session,
+            place.bugs.append,
+            time.monotonic,
+            time.time,
+            accept=lambda _head: place.refusal,
+        )
+    )
+    await place.door.start("127.0.0.1", 0)
+    try:
+        yield place
+    finally:
+        await place.door.stop(1)
+        await runner.cleanup()
+    assert place.bugs == []
+
+
+@pytest.fixture
+async def place() -> AsyncIterator[Place]:
+    async with open_place() as opened:
+        yield opened
+
+
+async def recv(caller: Any) -> Any:
+    frame = await asyncio.wait_for(caller.recv(), 5)
+    return json.loads(frame) if isinstance(frame, str) else frame
+
+
+async def test_a_call_flows_both_ways_after_what_was_stashed(place: Place) -> None:
+    heard: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def agent(socket: Any) -> None:
+        await socket.send('{"type":"connected"}')
+        async for frame in socket:
+            heard.put_nowait(frame)
+            if isinstance(frame, bytes):
+                await socket.send(frame[::-1])
+                await socket.send('{"type":"tool_use","toolName":"t","toolUseId":"1","input":{}}')
+
+    async with serve(agent, "127.0.0.1", 0) as server, connect(place.url) as caller:
+        assert (await recv(caller))["type"] == "connected"
+        await caller.send('{"type":"select_workflow","workflow":"banking"}')
+        assert await place.event() == CallerChose("banking")
+        await caller.send(b"\x01\x02\x03")
+        assert await place.event() == CallerSpoke()
+        relay = place.relays.get_nowait()
+
+        wire_events: asyncio.Queue[Any] = asyncio.Queue()
+        port = server.sockets[0].getsockname()[1]
+        AgentDialer(place.bugs.append).dial(f"http://127.0.0.1:{port}", wire_events.put_nowait)
+        opened = await asyncio.wait_for(wire_events.get(), 5)
+        assert isinstance(opened, WireOpened)
+        assert (await asyncio.wait_for(wire_events.get(), 5)).type == "connected"
+
+        replayed = relay.cut_over(opened.wire, Generation(1), Instance(AgentId("banking"), "x"))
+        assert (replayed.audio_frames, replayed.audio_bytes) == (1, 3)
+        assert (await recv(caller))["type"] == "session_start"
+        assert await recv(caller) == b"\x03\x02\x01"
+        assert (await recv(caller))["type"] == "tool_use"
+        assert await place.event() == ToolUsed(Generation(1), "t", "1", {})
+
+        opened.wire.close(Verdict.SWAPPED)
+        closed = await asyncio.wait_for(wire_events.get(), 5)
+        assert isinstance(closed, WireClosed)
+        assert closed.end.kind is FailureKind.CLOSED_BY_US
+        relay.close(Verdict.NO_AGENT)
+        with pytest.raises(ConnectionClosed) as ended:
+            await recv(caller)
+        assert ended.value.rcvd is not None
+        assert ended.value.rcvd.code == 4503
+        assert isinstance(await place.event(), CallerGone)
+
+
+async def test_the_caller_is_answered_without_an_agent(place: Place) -> None:
+    async with connect(place.url) as caller:
+        await recv(caller)
+        for sent, kind in [
+            ('{"type":"ping"}', "pong"),
+            ("[]", "error"),
+            ('{"type":"text_input","text":1}', "error"),
+            ('{"type":"sessionConfig","config":{}}', "config_applied"),
+        ]:
+            await caller.send(sent)
+            assert (await recv(caller))["type"] == kind
+
+
+async def test_fragments_are_one_message(place: Place) -> None:
+    async with connect(place.url) as caller:
+        await recv(caller)
+        await caller.send(['{"type":', '"pi', 'ng"}'])
+        assert (await recv(caller))["type"] == "pong"
+
+
+async def test_too_big_a_message_is_1009(place: Place) -> None:
+    async with connect(place.url) as caller:
+        await recv(caller)
+        await caller.send([b"x" * 200_000, b"x" * 200_000])
+        with pytest.raises(ConnectionClosed) as ended:
+            await recv(caller)
+        assert ended.value.rcvd is not None
+        assert ended.value.rcvd.code == 1009
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        (b"\xc1\x80\0\0\0\0", 1002),  # RSV1
+        (b"\x83\x80\0\0\0\0", 1002),  # reserved opcode
+        (b"\x80\x80\0\0\0\0", 1002),  # continuation of nothing
+        (b"\x81\x81\0\0\0\0\xff", 1007),  # not UTF-8
+        (b"\x88\x81\0\0\0\0\x03", 1002),  # half a close code
+        (b"\x88\x82\0\0\0\0\x03\xed", 1002),  # 1005 on the wire
+        (b"\x88\x83\0\0\0\0\x03\xe8\xff", 1007),  # reason not UTF-8
+        (b"\x81\x00", 1002),  # not masked
+        (b"\x89\xfe\0\x7e\0\0\0\0", 1002),  # long control frame
+    ],
+)
+async def test_broken_frames_are_refused_with_their_code(place: Place, frame: bytes, code: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", place.door.port)
+    writer.write(
+        b"GET /sonic HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" + frame
+    )
+    received = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    assert b"\x88" in received
+    assert code.to_bytes(2, "big") in received[received.rindex(b"\x88") :]
+
+
+async def test_http_and_refusals_share_the_port(place: Place) -> None:
+    base = f"http://127.0.0.1:{place.door.port}"
+    async with ClientSession() as http:
+        for _ in range(2):
+            async with http.get(base + "/health") as answer:
+                assert await answer.json() == {"ok": True}
+        async with http.get(base + "/sonic") as answer:
+            assert answer.status == 404
+    with pytest.raises(InvalidStatus) as other:
+        await connect(f"ws://127.0.0.1:{place.door.port}/sonic/")
+    assert other.value.response.status_code == 400
+    place.refusal = Refusal("full")
+    with pytest.raises(InvalidStatus) as full:
+        await connect(place.url)
+    assert full.value.response.status_code == 503
+    assert full.value.response.headers["Retry-After"] == "5"
+
+
+async def test_a_refused_dial_is_told_once() -> None:
+    events: asyncio.Queue[Any] = asyncio.Queue()
+    AgentDialer([].append).dial("ws://127.0.0.1:1", events.put_nowait)
+    refused = await asyncio.wait_for(events.get(), 5)
+    assert isinstance(refused, WireRefused)
+    assert refused.end.kind is FailureKind.UNREACHABLE
+
+
+async def test_dials_given_up_leave_nothing() -> None:
+    silent = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0)
+    url = f"ws://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
+    before = len(asyncio.all_tasks())
+    dialer = AgentDialer([].append)
+    events: list[Any] = []
+    for turn in range(100):
+        attempts = [dialer.dial(url, events.append) for _ in range(10)]
+        for _ in range(turn % 5):
+            await asyncio.sleep(0)
+        for attempt in attempts:
+            attempt.cancel()
+        await asyncio.gather(*(attempt.task for attempt in attempts), return_exceptions=True)
+    assert events == []
+    assert len(asyncio.all_tasks()) == before
+    silent.close()
