@@ -194,6 +194,13 @@ class LinkReady:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkHealthy:
+    """link -> session: the link has been live for the stable interval."""
+
+    generation: Generation
+
+
+@dataclass(frozen=True, slots=True)
 class CloseLink:
     """session -> link: finish for this reason; the link then exits `Normal`."""
 
@@ -217,9 +224,10 @@ class PatchMemory:
 
 @dataclass(frozen=True, slots=True)
 class MemoryRead:
-    """A copy of the session's memory."""
+    """A copy of the session's memory; ``error`` is empty unless a patch was refused."""
 
     memory: Mapping[str, object]
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,10 +102,18 @@ class Relay(Protocol):
         """Name the session actor's inlet; events that happened before are delivered first, in order."""
 
     def hold(self) -> None:
-        """No link is current from now on; what is for the agent is stashed. Idempotent."""
+        """What is for the agent is stashed from now on, until `cut_over`. Idempotent.
+
+        The wire that was current stays heard (its tail reaches the caller, its signals reach the session) until
+        another becomes current or it ends.
+        """
 
     def cut_over(self, wire: AgentWire, generation: Generation, instance: Instance) -> Replayed:
-        """Make ``wire`` current: replay the stash into it, then play what it kept, then forward directly."""
+        """Make ``wire`` current: replay the stash into it, then play what it kept, then forward directly.
+
+        Cutting over to the wire that was current all along (the next agent could not be reached) replays the stash
+        into it.
+        """
 
     def forward_text(self, message: CallerText) -> None:
         """Pass one caller's text to the current link under the type it understands; stash it when held."""

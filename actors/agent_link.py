@@ -1,0 +1,174 @@
+"""The link actor: one WebSocket to one agent instance. Thin: the link machine decides, this performs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, assert_never
+
+from actors import link_machine
+from actors.effects import (
+    AbortWire,
+    ArmLink,
+    CancelDial,
+    CloseWire,
+    Dial,
+    DisarmLink,
+    EndLink,
+    LinkEffect,
+    LinkTimer,
+    SendInit,
+    TellHealthy,
+    TellReady,
+)
+from actors.link_end import LinkFailed
+from actors.link_machine import Begin, LinkEvent, LinkState, LinkTimerDue
+from actors.messages import CloseLink, LinkHealthy, LinkReady, WireClosed, WireOpened, WireRefused, WireText
+from actors.verdict import Verdict
+from supervisor.reasons import Crashed
+from supervisor.supervised import Supervised
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
+    from thespian.actors import ActorAddress
+
+    from actors.ids import Generation, Instance
+    from actors.messages import WireEvent
+    from actors.ports import AgentWire, Dialling, Json, Ports, SessionSettings
+
+
+@dataclass(frozen=True, slots=True)
+class LinkArgs:
+    """What one link needs; ``init`` is its session_init without the timestamp."""
+
+    generation: Generation
+    instance: Instance
+    init: Json
+    ports: Ports
+    settings: SessionSettings
+
+
+class Inlet:
+    """Where the dialer delivers. It owns the wire until the actor has read `WireOpened`, and after the actor's end.
+
+    So a wire that opens while its actor is being killed is dropped, and not forgotten.
+    """
+
+    __slots__ = ("_address", "_closed", "_ports", "_wire")
+
+    def __init__(self, ports: Ports, address: ActorAddress) -> None:
+        self._ports = ports
+        self._address = address
+        self._wire: AgentWire | None = None
+        self._closed = False
+
+    def deliver(self, event: WireEvent) -> None:
+        """Pass an event on to the actor, or end what nobody wants any more."""
+        if isinstance(event, WireOpened):
+            self._wire = event.wire
+        elif isinstance(event, WireClosed):
+            self._wire = None
+        if not self._closed:
+            self._ports.tell(self._address, event)
+        elif isinstance(event, WireOpened):
+            event.wire.abort()
+
+    def close(self) -> None:
+        """Nobody reads from now on."""
+        self._closed = True
+        if self._wire is not None:
+            self._wire.abort()
+
+
+class AgentLink(Supervised):
+    """Dials, says session_init, reports readiness, and ends with one reason."""
+
+    kind = "link"
+
+    def handle_start(self, args: object) -> None:
+        """Begin to dial."""
+        if not isinstance(args, LinkArgs):
+            raise TypeError(f"a link needs LinkArgs, not {type(args).__name__}")
+        self.args = args
+        self.state: LinkState = link_machine.Dialling()
+        self.inlet = Inlet(args.ports, self.myAddress)
+        self.dialling: Dialling | None = None
+        self._durations: Mapping[LinkTimer, float] = {
+            LinkTimer.DIAL: args.settings.dial_s,
+            LinkTimer.READY: args.settings.ready_s,
+            LinkTimer.HEALTHY: args.settings.healthy_after_s,
+            LinkTimer.CLOSE: args.settings.close_s,
+        }
+        self._react(Begin())
+
+    def handle(self, message: object, sender: ActorAddress) -> None:  # noqa: ARG002 - the parent and the wire only
+        """Feed what the wire or the session says to the machine."""
+        match message:
+            case WireOpened() | WireRefused() | WireText() | WireClosed() | CloseLink():
+                self._react(message)
+            case _:
+                pass  # nobody else knows this address; a bounced message is void
+
+    def handle_timer(self, name: Hashable) -> None:
+        """Feed a timer to the machine."""
+        if isinstance(name, LinkTimer):
+            self._react(LinkTimerDue(name))
+
+    def handle_stop(self) -> None:
+        """Close in order; the session has usually said why before."""
+        self._react(CloseLink(Verdict.SHUTDOWN))
+
+    def on_exit(self, reason: object) -> None:  # noqa: ARG002 - whatever the reason, nothing stays open
+        """Leave neither an attempt nor a wire behind."""
+        dialling, inlet = getattr(self, "dialling", None), getattr(self, "inlet", None)
+        if dialling is not None:
+            dialling.cancel()
+        if inlet is not None:
+            inlet.close()
+
+    def snapshot(self) -> dict[str, object]:
+        """Show the state and where it leads."""
+        instance = self.args.instance
+        return {
+            "link": type(self.state).__name__.lower(),
+            "agent": instance.agent_id,
+            "url": instance.url,
+            "generation": self.args.generation,
+        }
+
+    def _react(self, event: LinkEvent) -> None:
+        self.state, effects = link_machine.step(self.state, event)
+        for effect in effects:
+            self._perform(effect)
+
+    def _perform(self, effect: LinkEffect) -> None:  # noqa: C901 - a flat match
+        generation = self.args.generation
+        match effect:
+            case Dial():
+                self.dialling = self.args.ports.dialer.dial(self.args.instance.url, self.inlet.deliver)
+            case CancelDial():
+                self._cancel_dial()
+            case SendInit(wire):
+                self.dialling = None
+                wire.send({**self.args.init, "timestamp": int(self.args.ports.wall() * 1000)})
+            case TellReady(wire):
+                self.tell_parent(LinkReady(generation, wire))
+            case TellHealthy():
+                self.tell_parent(LinkHealthy(generation))
+            case CloseWire(wire, verdict):
+                wire.close(verdict)
+            case AbortWire(wire):
+                wire.abort()
+            case ArmLink(name):
+                self.start_timer(name, self._durations[name])
+            case DisarmLink(name):
+                self.cancel_timer(name)
+            case EndLink(end):
+                self.exit(None if end is None else Crashed(LinkFailed(end)))
+            case _:
+                assert_never(effect)
+
+    def _cancel_dial(self) -> None:
+        if self.dialling is not None:
+            self.dialling.cancel()
+            self.dialling = None

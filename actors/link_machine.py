@@ -1,0 +1,165 @@
+"""One link's life, pure: ``step(state, event) -> (state, effects)``. It only moves forward.
+
+    Dialling -> Initialising -> Live
+        \\            \\           \\
+         +------------+-----------+--> Closing --> Ended
+
+Any state may go to Ended by itself; the effect `EndLink` then says why, exactly once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias, assert_never
+
+from actors.effects import (
+    AbortWire,
+    ArmLink,
+    CancelDial,
+    CloseWire,
+    Dial,
+    DisarmLink,
+    EndLink,
+    LinkEffect,
+    LinkTimer,
+    SendInit,
+    TellHealthy,
+    TellReady,
+)
+from actors.link_end import FailureKind, LinkEnd, Phase
+from actors.messages import CloseLink, WireClosed, WireOpened, WireRefused, WireText
+
+if TYPE_CHECKING:
+    from actors.ports import AgentWire
+
+READY_TYPES = frozenset({"connected", "session_ack", "session_start", "metadata"})
+"""What agents of all versions answer to session_init; the first of them is the ready signal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialling:
+    """The handshake is under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Initialising:
+    """session_init was sent; the agent has not answered."""
+
+    wire: AgentWire
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The agent has answered; the session may use the wire."""
+
+    wire: AgentWire
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """We asked for the end and wait for the peer's part, bounded."""
+
+    wire: AgentWire
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Over; every event is void."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """The link actor has started."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkTimerDue:
+    """A timer of the link is due."""
+
+    name: LinkTimer
+
+
+LinkState: TypeAlias = Dialling | Initialising | Live | Closing | Ended
+LinkEvent: TypeAlias = Begin | CloseLink | LinkTimerDue | WireOpened | WireRefused | WireText | WireClosed
+Reaction: TypeAlias = tuple[LinkState, tuple[LinkEffect, ...]]
+
+
+def step(state: LinkState, event: LinkEvent) -> Reaction:
+    """React to one event; what a state does not know has no effect."""
+    match state:
+        case Dialling():
+            return _dialling(state, event)
+        case Initialising():
+            return _initialising(state, event)
+        case Live():
+            return _live(state, event)
+        case Closing():
+            return _closing(state, event)
+        case Ended():
+            return state, (AbortWire(event.wire),) if isinstance(event, WireOpened) else ()
+        case _:
+            assert_never(state)
+
+
+def _dialling(state: Dialling, event: LinkEvent) -> Reaction:
+    match event:
+        case Begin():
+            return state, (ArmLink(LinkTimer.DIAL), Dial())
+        case WireOpened(wire):
+            return Initialising(wire), (DisarmLink(LinkTimer.DIAL), ArmLink(LinkTimer.READY), SendInit(wire))
+        case WireRefused(end) | WireClosed(end):
+            return Ended(), (EndLink(end),)
+        case LinkTimerDue(LinkTimer.DIAL):
+            late = LinkEnd(FailureKind.UNREACHABLE, Phase.DIALLING, detail="not connected in time")
+            return Ended(), (CancelDial(), EndLink(late))
+        case CloseLink():
+            return Ended(), (CancelDial(), EndLink())
+        case _:
+            return state, ()
+
+
+def _initialising(state: Initialising, event: LinkEvent) -> Reaction:
+    match event:
+        case WireText(kind, _) if kind in READY_TYPES:
+            ready = (DisarmLink(LinkTimer.READY), ArmLink(LinkTimer.HEALTHY), TellReady(state.wire))
+            return Live(state.wire), ready
+        case WireClosed(end):
+            return Ended(), (EndLink(LinkEnd(end.kind, Phase.INITIALISING, end.code, end.detail)),)
+        case LinkTimerDue(LinkTimer.READY):
+            late = LinkEnd(FailureKind.UNREACHABLE, Phase.INITIALISING, detail="session_init was not answered in time")
+            return Ended(), (AbortWire(state.wire), EndLink(late))
+        case CloseLink():
+            return _close(state.wire, event)
+        case _:
+            return state, ()
+
+
+def _live(state: Live, event: LinkEvent) -> Reaction:
+    match event:
+        case WireClosed(end):
+            return Ended(), (EndLink(LinkEnd(end.kind, Phase.LIVE, end.code, end.detail)),)
+        case LinkTimerDue(LinkTimer.HEALTHY):
+            return state, (TellHealthy(),)
+        case CloseLink():
+            return _close(state.wire, event)
+        case _:
+            return state, ()
+
+
+def _close(wire: AgentWire, order: CloseLink) -> Reaction:
+    return Closing(wire), (
+        DisarmLink(LinkTimer.READY),
+        DisarmLink(LinkTimer.HEALTHY),
+        ArmLink(LinkTimer.CLOSE),
+        CloseWire(wire, order.verdict),
+    )
+
+
+def _closing(state: Closing, event: LinkEvent) -> Reaction:
+    match event:
+        case WireClosed():
+            return Ended(), (EndLink(),)
+        case LinkTimerDue(LinkTimer.CLOSE):
+            return Ended(), (AbortWire(state.wire), EndLink())
+        case _:
+            return state, ()
