@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlsplit, urlunsplit
 
-from picows import WSHandshakeError, ws_connect
+from picows import WSAutoPingStrategy, WSHandshakeError
+from picows.picows import WSProtocol  # type: ignore[attr-defined] # has no typed export
+from picows.url import WSParsedURL, parse_url
 
 from actors.link_end import FailureKind, LinkEnd, kind_of_close, kind_of_status
 from actors.link_end import Phase as LinkPhase
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from actors.verdict import Verdict
 
 AGENT_LIMITS = SocketLimits(message_bytes=1024 * 1024)
+_PICOWS_LOG = logging.getLogger("picows.client")
 KEPT_BYTES = 256 * 1024  # what an agent may say before the cut-over; beyond it the wire stops reading
 
 
@@ -175,19 +179,46 @@ class Attempt:
     async def _run(self, url: str) -> None:
         try:
             async with asyncio.timeout(self._dialer.dial_s):
-                await ws_connect(
-                    self._listener,
-                    session_url(url),
-                    websocket_handshake_timeout=self._dialer.dial_s,
-                    max_redirects=0,
-                    enable_auto_pong=False,
-                    max_frame_size=self._dialer.limits.message_bytes,
-                    read_buffer_init_size=self._dialer.limits.read_buffer_bytes,
-                    use_aiofastnet=False,
-                )
+                await self._open(session_url(url))
         except Exception as error:  # noqa: BLE001 - whatever the network or the URL does is a refusal
             if self._wire is None:
                 self._tell(WireRefused(_refusal(error)))
+
+    async def _open(self, url: str) -> None:
+        # Not picows' ws_connect: cancelled during the handshake, that leaves its connection open.
+        parts = parse_url(url)
+        loop = asyncio.get_running_loop()
+        transport, protocol = await loop.create_connection(
+            lambda: self._protocol(parts), parts.host, parts.port, ssl=parts.is_secure or None
+        )
+        try:
+            await cast("Any", protocol).wait_until_handshake_complete()
+            if self._wire is None:
+                raise ConnectionError("connection ended during the handshake")  # noqa: TRY301 - one clean-up
+        except BaseException:
+            transport.abort()
+            raise
+
+    def _protocol(self, parts: WSParsedURL) -> asyncio.BaseProtocol:
+        limits = self._dialer.limits
+        protocol = WSProtocol(
+            parts.netloc,
+            parts.resource_name,
+            True,  # noqa: FBT003 - positional in picows
+            self._listener,
+            _PICOWS_LOG,
+            True,  # noqa: FBT003
+            self._dialer.dial_s,
+            False,  # noqa: FBT003
+            limits.ping_interval_s,
+            limits.ping_deadline_s,
+            WSAutoPingStrategy.PING_WHEN_IDLE,
+            False,  # noqa: FBT003
+            limits.message_bytes,
+            None,
+            limits.read_buffer_bytes,
+        )
+        return cast("asyncio.BaseProtocol", protocol)
 
 
 class AgentDialer:

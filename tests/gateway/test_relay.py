@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -218,10 +219,32 @@ async def test_a_refused_dial_is_told_once() -> None:
     assert refused.end.kind is FailureKind.UNREACHABLE
 
 
+async def test_an_agent_that_hangs_up_in_the_handshake_is_a_refusal() -> None:
+    class HangUp(asyncio.Protocol):
+        def connection_made(self, transport: Any) -> None:
+            transport.close()
+
+    server = await asyncio.get_running_loop().create_server(HangUp, "127.0.0.1", 0)
+    events: asyncio.Queue[Any] = asyncio.Queue()
+    AgentDialer([].append).dial(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}", events.put_nowait)
+    refused = await asyncio.wait_for(events.get(), 2)
+    assert refused.end.kind is FailureKind.UNREACHABLE
+    server.close()
+
+
+class Silent(asyncio.Protocol):
+    """Accepts, says nothing, and hangs up when its peer does."""
+
+
+def descriptors() -> int:
+    """How many descriptors this process has open."""
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
 async def test_dials_given_up_leave_nothing() -> None:
-    silent = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0)
+    silent = await asyncio.get_running_loop().create_server(Silent, "127.0.0.1", 0)
     url = f"ws://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
-    before = len(asyncio.all_tasks())
+    before, opened = len(asyncio.all_tasks()), descriptors()
     dialer = AgentDialer([].append)
     events: list[Any] = []
     for turn in range(100):
@@ -231,6 +254,9 @@ async def test_dials_given_up_leave_nothing() -> None:
         for attempt in attempts:
             attempt.cancel()
         await asyncio.gather(*(attempt.task for attempt in attempts), return_exceptions=True)
+    async with asyncio.timeout(2):
+        while descriptors() > opened:  # noqa: ASYNC110 - the kernel gives no event for this
+            await asyncio.sleep(0.01)
     assert events == []
     assert len(asyncio.all_tasks()) == before
     silent.close()
