@@ -18,7 +18,7 @@ FRAME_MS = 20
 FRAME_BYTES = RATE * 2 * FRAME_MS // 1_000
 ONSET_FRAMES = 4  # 80 ms within the window below: longer than a click, shorter than "no"
 ONSET_WINDOW = 6
-HANGOVER_FRAMES = 600 // FRAME_MS  # longer than the pause between two groups of digits
+HANGOVER_MS = 600  # longer than the pause between two groups of digits
 MAX_FRAMES = 15_000 // FRAME_MS
 PRE_ROLL_FRAMES = 300 // FRAME_MS  # a weak consonant before the first loud vowel
 TAIL_FRAMES = 300 // FRAME_MS  # silence kept after the last voiced frame; the recogniser wants some
@@ -47,7 +47,8 @@ Found = Onset | Segment
 class Endpointer:
     """Cuts a stream into utterances. Holds at most `MAX_FRAMES` of one; a longer one is cut there."""
 
-    def __init__(self) -> None:
+    def __init__(self, hangover_ms: int = HANGOVER_MS) -> None:
+        self._hangover = hangover_ms // FRAME_MS
         self._rest = b""
         self._levels: deque[float] = deque([FLOOR_START], maxlen=FLOOR_FRAMES)
         self._before: deque[tuple[bytes, bool]] = deque(maxlen=PRE_ROLL_FRAMES)
@@ -91,7 +92,7 @@ class Endpointer:
     def _during(self, frame: bytes, *, voiced: bool) -> list[Found]:
         self._speech.append(frame)
         self._silent = 0 if voiced else self._silent + 1
-        if self._silent >= HANGOVER_FRAMES or len(self._speech) >= MAX_FRAMES:
+        if self._silent >= self._hangover or len(self._speech) >= MAX_FRAMES:
             return [self._cut()]
         return []
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class SpeechUnavailable(RuntimeError):  # noqa: N818 - a state of the installation, said in words to a person
+class SpeechUnavailable(ImportError):  # noqa: N818 - a state of the installation, said in words to a person
     """Speech needs packages that are not installed, or that do not work here."""
 
     def __init__(self, why: str) -> None:

@@ -7,7 +7,9 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any
 
+from agents.speech.endpoint import RATE, Endpointer, Segment
 from agents.speech.errors import SpeechUnavailable
+from agents.speech.resample import resample
 
 GRAMMARS = ("open", "digits", "yes_no", "answers")
 MAX_QUEUED = 16
@@ -93,3 +95,15 @@ class Recogniser:
 def shared_recogniser() -> Recogniser:
     """Give the one recogniser of this process."""
     return Recogniser()
+
+
+ANSWER_PAUSE_MS = 200
+"""Agents play sentence after sentence: a shorter pause ends one than ends a caller's utterance."""
+
+
+def recognise_answers(pcm: bytes, rate: int) -> list[str]:
+    """Recognise what agents said in a recording, sentence by sentence; blocks. Only amounts are understood."""
+    endpointer = Endpointer(hangover_ms=ANSWER_PAUSE_MS)
+    found = endpointer.feed(resample(pcm, rate, RATE)) + endpointer.end()
+    texts = [shared_recogniser().submit(it.pcm, "answers").result() for it in found if isinstance(it, Segment)]
+    return [text for text in texts if text]
