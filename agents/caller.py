@@ -64,13 +64,13 @@ async def _call(
     line, ended = await hold_call(url, utterances, expect, timeout_s, lambda m, at: _show(console, m, at))
     if out:
         write_wav(out, line.heard)
-        console.print(f"heard {len(line.heard) / 2 / EAR_RATE:.1f} s, written to {out}", markup=False)
+        console.print(f"heard {len(line.heard) / 2 / EAR_RATE:.1f} s, written to {out}", markup=False, soft_wrap=True)
     heard = await _recognised(line.heard) if recognise else []
     for sentence in heard:
-        console.print(f"recognised: {sentence}", markup=False)
+        console.print(f"recognised: {sentence}", markup=False, soft_wrap=True)
     _show_latencies(console, line)
     if ended:
-        console.print(ended, style="red", markup=False)
+        console.print(ended, style="red", markup=False, soft_wrap=True)
     return _code(console, line, ended, expect, heard if recognise else None)
 
 
@@ -78,12 +78,12 @@ def _code(console: Console, line: CallerLine, ended: str, expect: str, heard: li
     if not expect:
         return NOT_SAID if ended else 0
     if not says(line.said, expect):
-        console.print(f"not said: {expect}", style="red", markup=False)
+        console.print(f"not said: {expect}", style="red", markup=False, soft_wrap=True)
         return NOT_SAID
     if heard is not None and not is_audible(heard, expect):
-        console.print(f"written, but not recognised in the audio: {expect}", style="red", markup=False)
+        console.print(f"written, but not recognised in the audio: {expect}", style="red", markup=False, soft_wrap=True)
         return NOT_SAID
-    console.print(f"said: {expect}", style="green", markup=False)
+    console.print(f"said: {expect}", style="green", markup=False, soft_wrap=True)
     return 0
 
 
@@ -110,11 +110,11 @@ def _show(console: Console, message: dict[str, Any], line: CallerLine) -> None:
         case "transcript" if message.get("isFinal") is not False:
             who = "you" if message.get("role") == "user" else line.agent
             style = "cyan" if who == "you" else "bold"
-            console.print(f"{who:>13}: {message.get('text')}", style=style, markup=False)
+            console.print(f"{who:>13}: {message.get('text')}", style=style, markup=False, soft_wrap=True)
         case "handoff_event":
-            console.print(f"{'':>13}  -> {line.agent}", style="yellow", markup=False)
+            console.print(f"{'':>13}  -> {line.agent}", style="yellow", markup=False, soft_wrap=True)
         case "error":
-            console.print(f"{'error':>13}: {message.get('message')}", style="red", markup=False)
+            console.print(f"{'error':>13}: {message.get('message')}", style="red", markup=False, soft_wrap=True)
         case _:
             pass
 
@@ -122,9 +122,9 @@ def _show(console: Console, message: dict[str, Any], line: CallerLine) -> None:
 def _show_latencies(console: Console, line: CallerLine) -> None:
     if line.latencies:
         each = ", ".join(f"{1_000 * seconds:.0f}" for seconds in line.latencies)
-        console.print(f"ms from the end of speech to the first answer: {each}", markup=False)
+        console.print(f"ms from the end of speech to the first answer: {each}", markup=False, soft_wrap=True)
 
 
 def _fail(code: int, message: str) -> None:
-    Console(stderr=True).print(f"understudy call: {message}", style="red", markup=False)
+    Console(stderr=True).print(f"understudy call: {message}", style="red", markup=False, soft_wrap=True)
     raise typer.Exit(code)

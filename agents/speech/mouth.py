@@ -19,7 +19,9 @@ MAX_CHARACTERS = 1_000
 """Half a minute or more of speech. What is longer is cut at a word: nobody listens to the rest."""
 CACHE_BYTES = 8 << 20
 """About three minutes of sentences; the least recently spoken goes first."""
-VOICE = b"en-us+f2"
+PAUSE = bytes(RATE_OUT * 2 * 250 // 1_000)
+"""Quiet after a sentence: agents synthesise one at a time, and without it they run into each other."""
+VOICE = b"en-us+f2"  # of the variants tried, the only one that pocketsphinx recognised without a fault
 WORDS_PER_MINUTE = 145
 
 # espeak-ng's speak_lib.h
@@ -95,7 +97,8 @@ class EspeakMouth:
         return pcm
 
     def _speak(self, text: str) -> bytes:
-        return resample(self._espeak.speak(text), self._espeak.rate, RATE_OUT)
+        pcm = resample(self._espeak.speak(text), self._espeak.rate, RATE_OUT)
+        return pcm + PAUSE if text[-1] in ".!?" else pcm
 
     def _keep(self, text: str, pcm: bytes) -> None:
         if text in self._cache or len(pcm) > self._room + sum(map(len, self._cache.values())):

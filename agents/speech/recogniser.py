@@ -97,7 +97,7 @@ def shared_recogniser() -> Recogniser:
     return Recogniser()
 
 
-ANSWER_PAUSE_MS = 200
+ANSWER_PAUSE_MS = 160
 """Agents play sentence after sentence: a shorter pause ends one than ends a caller's utterance."""
 
 
