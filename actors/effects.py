@@ -259,14 +259,5 @@ class EndLink:
 
 
 LinkEffect: TypeAlias = (
-    Dial
-    | CancelDial
-    | SendInit
-    | TellReady
-    | TellHealthy
-    | CloseWire
-    | AbortWire
-    | ArmLink
-    | DisarmLink
-    | EndLink
+    Dial | CancelDial | SendInit | TellReady | TellHealthy | CloseWire | AbortWire | ArmLink | DisarmLink | EndLink
 )

@@ -1,10 +1,13 @@
 """One link's life, pure: ``step(state, event) -> (state, effects)``. It only moves forward.
 
-    Dialling -> Initialising -> Live
-        \\            \\           \\
-         +------------+-----------+--> Closing --> Ended
+| state | goes on to |
+|---|---|
+| Dialling | Initialising, Ended |
+| Initialising | Live, Closing, Ended |
+| Live | Closing, Ended |
+| Closing | Ended |
 
-Any state may go to Ended by itself; the effect `EndLink` then says why, exactly once.
+The effect `EndLink` says why, exactly once.
 """
 
 from __future__ import annotations

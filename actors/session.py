@@ -1,0 +1,216 @@
+"""The session actor: one caller. Thin: the session machine decides, this performs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, assert_never, cast
+
+from actors import effects as fx
+from actors import failover, session_machine
+from actors.agent_link import LinkArgs
+from actors.ids import FALLBACK_AGENT, AgentId, Generation, SessionId
+from actors.messages import CloseLink, LinkHealthy, LinkReady, PatchMemory, ReadMemory, RelayEvent, TransferCall
+from actors.registry_messages import (
+    ForgetHolders,
+    InstanceGone,
+    InstanceHealthy,
+    InstancePicked,
+    NoInstance,
+    PickInstance,
+    ReleaseInstance,
+)
+from actors.session_events import SessionEnded, SessionEvent
+from actors.session_state import (
+    Asked,
+    CutOverDone,
+    LinkExited,
+    Moment,
+    Record,
+    Session,
+    SessionInput,
+    StopAsked,
+    TimerDue,
+)
+from actors.store_messages import SaveDocument
+from actors.verdict import Verdict
+from supervisor.parent import Parent
+from supervisor.reasons import ExitReason, Normal, Shutdown
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from thespian.actors import ActorAddress
+
+    from actors.ports import Ports, Relay, SessionSettings, Tracer
+    from supervisor.children import Child
+
+MEMORIES = "memories"
+"""The store's collection of what sessions knew, by session id."""
+
+MAX_REQUESTS = 64  # open requests from outside; a session has one caller and one console
+LINK = "link-"
+_RELAY_EVENTS = RelayEvent.__args__  # of a closed union of classes
+_FROM_TREE = (LinkReady, LinkHealthy, InstancePicked, NoInstance, InstanceGone)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionArgs:
+    """What one session needs; ``registry`` and ``store`` are paths in the tree."""
+
+    session_id: SessionId
+    relay: Relay
+    ports: Ports
+    settings: SessionSettings
+    tracer: Tracer
+    registry: str = "node/registry"
+    store: str = "node/store"
+    default_agent: AgentId = FALLBACK_AGENT
+
+
+class SessionActor(Parent):
+    """Child of the dynamic supervisor ``sessions``; parent of its links."""
+
+    kind = "session"
+
+    def handle_start(self, args: object) -> None:
+        """Take the relay over; what happened before is delivered first."""
+        if not isinstance(args, SessionArgs):
+            raise TypeError(f"a session needs SessionArgs, not {type(args).__name__}")
+        self.args = args
+        self.state = Session(args.session_id, args.settings, args.default_agent, record=Record(began=args.ports.now()))
+        self._askers: dict[int, ActorAddress] = {}
+        self._asked = 0
+        args.relay.attach(partial(args.ports.tell, self.myAddress))
+
+    def handle(self, message: object, sender: ActorAddress) -> None:
+        """Feed what the caller, the agent, the links and the tree say to the machine."""
+        if isinstance(message, _RELAY_EVENTS + _FROM_TREE):
+            self._react(cast("SessionInput", message))
+        elif isinstance(message, ReadMemory | PatchMemory | TransferCall):
+            self._ask(message, sender)
+
+    def handle_timer(self, name: Hashable) -> None:
+        """Feed a timer to the machine."""
+        if isinstance(name, fx.Timer):
+            self._react(TimerDue(name))
+
+    def handle_stop(self) -> None:
+        """The node is going down: tell the caller, close in order."""
+        self._react(StopAsked())
+
+    def on_child_exited(self, child: Child, reason: ExitReason) -> None:
+        """A link is gone; each link is a child of its own, so it is never started again as the same one."""
+        self.children.forget(child.id)
+        self._react(LinkExited(Generation(int(child.id.removeprefix(LINK))), reason))
+
+    def on_child_stopped(self, child: Child, reason: ExitReason) -> None:
+        """A link that a request from outside stopped."""
+        self.on_child_exited(child, reason)
+
+    def on_exit(self, reason: ExitReason) -> None:
+        """Leave no caller without a close, and no place reserved, even if the machine could not see the end coming."""
+        args: SessionArgs | None = getattr(self, "args", None)
+        if args is not None:
+            if not isinstance(reason, Normal):
+                args.relay.close(Verdict.SHUTDOWN if isinstance(reason, Shutdown) else Verdict.OUR_BUG)
+            self.send_to(args.registry, ForgetHolders(f"{args.session_id}/"))
+
+    def restarts_left(self) -> int:
+        """What remains of this session's budget."""
+        return self.state.budget.remaining(self.args.settings, self.args.ports.now())
+
+    def snapshot(self) -> dict[str, object]:
+        """The session for people: nothing of what the caller said."""
+        state, record = self.state, self.state.record
+        counters = self.args.relay.counters()
+        return {
+            "session": state.name,
+            "agent": state.agent,
+            "url": state.current.instance.url if state.current else None,
+            "generation": state.current.generation if state.current else None,
+            "swaps": record.swaps,
+            "causes": record.causes,
+            "to_agent": {"frames": counters.to_agent_frames, "bytes": counters.to_agent_bytes},
+            "to_caller": {"frames": counters.to_caller_frames, "bytes": counters.to_caller_bytes},
+            "dropped": {"frames": counters.dropped_frames, "bytes": counters.dropped_bytes},
+            "receipt": record.last.describe() if record.last else None,
+        }
+
+    # --- inside ---
+
+    def _ask(self, request: ReadMemory | PatchMemory | TransferCall, sender: ActorAddress) -> None:
+        self._asked += 1
+        if len(self._askers) >= MAX_REQUESTS:
+            self._askers.pop(next(iter(self._askers)))  # the oldest has waited beyond any deadline of its asker
+        self._askers[self._asked] = sender
+        self._react(Asked(self._asked, request))
+
+    def _react(self, event: SessionInput) -> None:
+        ports = self.args.ports
+        moment = Moment(ports.now(), int(ports.wall() * 1000), ports.random())
+        self.state, wanted = session_machine.step(self.state, event, moment)
+        for effect in wanted:
+            self._perform(effect)
+
+    def _perform(self, effect: fx.SessionEffect) -> None:  # noqa: C901, PLR0912 - a flat match over a closed union
+        relay = self.args.relay
+        match effect:
+            case fx.Pick(generation, agent, exclude):
+                holder = self._holder(generation)
+                self._to_registry(PickInstance(self.myAddress, holder, generation, agent, exclude))
+            case fx.Release(generation, instance, failure):
+                self._to_registry(ReleaseInstance(self._holder(generation), instance, failure))
+            case fx.MarkHealthy(instance):
+                self._to_registry(InstanceHealthy(instance))
+            case fx.StartLink():
+                self._start_link(effect)
+            case fx.StopLink(generation, verdict):
+                self.send_to_child(f"{LINK}{generation}", CloseLink(verdict))
+            case fx.Hold():
+                relay.hold()
+            case fx.CutOver(generation, wire, instance):
+                self._react(CutOverDone(generation, relay.cut_over(wire, generation, instance)))
+            case fx.ForwardText(text):
+                relay.forward_text(text)
+            case fx.ToAgent(message):
+                relay.send_to_agent(message)
+            case fx.ToCaller(message):
+                relay.send_to_caller(message)
+            case fx.Emit(event):
+                self._trace(event)
+            case fx.SaveMemory(memory):
+                ttl_s = self.args.settings.memory_ttl_s
+                self.send_to(self.args.store, SaveDocument(MEMORIES, self.args.session_id, dict(memory), ttl_s))
+            case fx.StartTimer(name, seconds):
+                self.start_timer(name, seconds)
+            case fx.CancelTimer(name):
+                self.cancel_timer(name)
+            case fx.Reply(token, message):
+                self._reply(token, message)
+            case fx.CloseCaller(verdict):
+                relay.close(verdict)
+            case fx.Finish(verdict):
+                self.exit(Shutdown() if verdict is Verdict.SHUTDOWN else Normal())
+            case _:
+                assert_never(effect)
+
+    def _start_link(self, order: fx.StartLink) -> None:
+        args = LinkArgs(order.generation, order.instance, order.init, self.args.ports, self.args.settings)
+        self.start_child(failover.link_spec(f"{LINK}{order.generation}", args, self.args.settings))
+
+    def _holder(self, generation: Generation) -> str:
+        return f"{self.args.session_id}/{generation}"
+
+    def _to_registry(self, message: object) -> None:
+        self.send_to(self.args.registry, message)
+
+    def _reply(self, token: int, message: object) -> None:
+        asker = self._askers.pop(token, None)
+        if asker is not None:
+            self.send(asker, message)
+
+    def _trace(self, event: SessionEvent) -> None:
+        if isinstance(event, SessionEnded):
+            event = replace(event, counters=self.args.relay.counters())
+        self.args.tracer(self.args.session_id, event)

@@ -1,0 +1,122 @@
+"""The session machine's part that accounts for swaps and brings a session to its one end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from actors import session_words
+from actors.effects import (
+    CancelTimer,
+    CloseCaller,
+    Emit,
+    Finish,
+    Reply,
+    SaveMemory,
+    StartTimer,
+    StopLink,
+    Timer,
+    ToCaller,
+)
+from actors.messages import CallTransferred
+from actors.ports import Replayed
+from actors.receipt import Outcome, SwapReason
+from actors.session_events import SessionEnded, SwapEnded
+from actors.session_state import MAX_RECORDED, Stage
+from actors.swap import Step
+from actors.verdict import Verdict
+
+if TYPE_CHECKING:
+    from actors.ids import Generation, Instance
+    from actors.session_state import Reaction
+    from actors.swap import Swap
+
+END_MARGIN_S = 1.0  # beyond the closing handshakes' own bound: then the session ends without waiting for anybody
+_DIALLED = frozenset({Step.DIALLING, Step.CUTTING_OVER})
+
+
+def close(r: Reaction, generation: Generation, instance: Instance, verdict: Verdict = Verdict.SWAPPED) -> None:
+    """Ask a link to end, and remember it until it has."""
+    r.set(closing=(*r.state.closing, (generation, instance)))
+    r.do(StopLink(generation, verdict))
+
+
+def record_cause(r: Reaction, cause: str) -> None:
+    """Note why a link was lost, for the end record."""
+    record = r.state.record
+    r.set(record=replace(record, causes=(*record.causes, cause)[-MAX_RECORDED:]))
+
+
+def settle(r: Reaction, swap: Swap, outcome: Outcome, gap_ms: int = 0, replayed: Replayed | None = None) -> None:
+    """Write the receipt and answer whoever waits for it."""
+    receipt = swap.receipt(outcome, r.moment.now, gap_ms, replayed or Replayed(), r.state.memory)
+    record = r.state.record
+    gaps = (*record.gaps_ms, gap_ms)[-MAX_RECORDED:] if gap_ms else record.gaps_ms
+    swaps = record.swaps + (swap.order.reason is not SwapReason.START)
+    r.set(record=replace(record, swaps=swaps, gaps_ms=gaps, last=receipt))
+    r.do(Emit(SwapEnded(r.state.id, receipt)))
+    if swap.order.token is not None:
+        error = "" if outcome is Outcome.DONE else swap.error or f"the call could not be moved: {outcome.value}"
+        r.do(Reply(swap.order.token, CallTransferred(swap.order.target, error)))
+
+
+def abandon_swap(r: Reaction, outcome: Outcome, verdict: Verdict) -> None:
+    """Stop a swap that nobody needs any more, in whatever step it is."""
+    swap = r.state.swap
+    if swap is None:
+        return
+    if swap.step in _DIALLED and swap.instance is not None:
+        close(r, swap.generation, swap.instance, verdict)
+    since = r.state.silent_since
+    settle(r, swap, outcome, 0 if since is None else round((r.moment.now - since) * 1000))
+    r.set(swap=None)
+    r.do(*(CancelTimer(name) for name in (Timer.PICK, Timer.BACKOFF, Timer.CLOSING, Timer.SWAP, Timer.PATIENCE)))
+
+
+def park(r: Reaction) -> None:
+    """The caller's socket is gone: keep the link for a moment, so that an agent can finish what it does."""
+    r.set(caller_there=False)
+    abandon_swap(r, Outcome.ABANDONED, Verdict.CALLER_LEFT)
+    if r.state.stage is not Stage.OPEN or r.state.current is None or r.state.settings.park_s <= 0:
+        end(r, Verdict.CALLER_LEFT)
+        return
+    r.set(stage=Stage.PARKED, gate=None)
+    r.do(CancelTimer(Timer.GATE), StartTimer(Timer.PARK, r.state.settings.park_s), SaveMemory(r.state.memory))
+
+
+def end(r: Reaction, verdict: Verdict) -> None:
+    """Decide the end: tell the caller, close the links, keep the memory. Only the first call has an effect."""
+    state = r.state
+    if state.stage in {Stage.ENDING, Stage.ENDED}:
+        return
+    abandon_swap(r, Outcome.FAILED if verdict is Verdict.NO_AGENT else Outcome.ABANDONED, verdict)
+    current = state.current
+    if current is not None:
+        close(r, current.generation, current.instance, verdict)
+    r.do(*(CancelTimer(name) for name in Timer))
+    words = session_words.goodbye(verdict)
+    if state.caller_there and words is not None:
+        r.do(ToCaller(words))
+    if state.stage is not Stage.WAITING:
+        r.do(SaveMemory(state.memory))
+    if state.caller_there:
+        r.do(CloseCaller(verdict))
+    record = r.state.record
+    duration_s = r.moment.now - record.began
+    r.do(Emit(SessionEnded(state.id, verdict, record.causes, record.swaps, record.gaps_ms, duration_s)))
+    r.set(stage=Stage.ENDING, current=None, gate=None, verdict=verdict)
+    r.do(StartTimer(Timer.END, state.settings.close_s + END_MARGIN_S))
+    finish_if_closed(r)
+
+
+def finish_if_closed(r: Reaction) -> None:
+    """End when the caller's socket and every link have."""
+    if r.state.stage is Stage.ENDING and not r.state.closing and not r.state.caller_there:
+        finish(r)
+
+
+def finish(r: Reaction) -> None:
+    """End now; only once."""
+    if r.state.stage is Stage.ENDING and r.state.verdict is not None:
+        r.set(stage=Stage.ENDED)
+        r.do(CancelTimer(Timer.END), Finish(r.state.verdict))

@@ -1,0 +1,172 @@
+"""The session machine's part that reacts to links, instances and timers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, assert_never
+
+from actors import failover, session_words
+from actors.effects import CancelTimer, Emit, ForwardText, Hold, MarkHealthy, Release, Timer, ToCaller
+from actors.failover import TABLE, Cause, Fault
+from actors.link_end import FailureKind, LinkEnd, LinkFailed, Phase
+from actors.receipt import SwapReason
+from actors.session_end import close, end, finish, finish_if_closed, record_cause
+from actors.session_events import LinkLost
+from actors.session_state import Stage
+from actors.session_swaps import be_patient, begin, dial, follow, go_back, is_closing, pick
+from actors.swap import MAX_DIALS_BEFORE_RETURN, Order, Step, Swap
+from actors.verdict import Verdict
+from supervisor.reasons import Crashed, ExitReason
+
+if TYPE_CHECKING:
+    from actors.ids import AgentId, Generation, Instance
+    from actors.messages import AgentReported, LinkHealthy
+    from actors.registry_messages import InstanceGone
+    from actors.session_state import Current, LinkExited, Reaction
+
+_DIALLED = frozenset({Step.DIALLING, Step.CUTTING_OVER})
+
+
+def handle_exit(r: Reaction, event: LinkExited) -> None:
+    """A link actor is gone: the current one, the next one, or one that was asked to go."""
+    current, swap = r.state.current, r.state.swap
+    if current is not None and current.generation == event.generation:
+        r.do(Release(event.generation, current.instance, _against(event.reason)))
+        _lose(r, current, event.reason)
+    elif swap is not None and swap.generation == event.generation and swap.step in _DIALLED and swap.instance:
+        r.do(Release(event.generation, swap.instance, _against(event.reason)))
+        _dial_failed(r, swap, swap.instance, event.reason)
+    else:
+        _closed(r, event.generation)
+    finish_if_closed(r)
+
+
+def _closed(r: Reaction, generation: Generation) -> None:
+    gone = [instance for number, instance in r.state.closing if number == generation]
+    if not gone:
+        return
+    r.set(closing=tuple(leaving for leaving in r.state.closing if leaving[0] != generation))
+    r.do(Release(generation, gone[0]))
+    swap = r.state.swap
+    if swap is not None and swap.step is Step.CLOSING and swap.instance and not is_closing(r, swap.instance):
+        r.do(CancelTimer(Timer.CLOSING))
+        dial(r, swap, swap.instance)
+
+
+def _lose(r: Reaction, current: Current, reason: ExitReason) -> None:
+    """The caller has no link any more."""
+    _note(r, r.state.agent, current.instance, current.generation, reason)
+    stable = r.moment.now - current.since >= r.state.settings.healthy_after_s
+    r.set(current=None, gate=None, returned=0 if stable else r.state.returned)
+    if r.state.stage is not Stage.OPEN:
+        end(r, Verdict.CALLER_LEFT)
+        return
+    be_patient(r)
+    swap = r.state.swap
+    if swap is not None:  # a hand-off is under way: it is the recovery, too
+        r.set(turns=r.state.turns.agent_left_behind())
+        r.do(CancelTimer(Timer.SWAP))
+        if _cause(reason) in failover.BARRING:
+            r.set(barred=r.state.barred | {current.instance.url})
+        return
+    repeated, turns = r.state.turns.repeated(), r.state.turns.agent_lost()
+    order = Order(SwapReason.FAILOVER, r.state.agent, r.state.agent, r.moment.now, note=str(_cause(reason)))
+    swap = Swap(order, order.target, r.state.generation)
+    r.set(turns=turns, swap=swap)
+    r.do(Hold(), *(ForwardText(text) for text in repeated))
+    r.do(ToCaller(session_words.reconnecting(r.state.agent, r.state.budget.attempt + 1)))
+    follow(r, swap, reason, current.instance.url)
+
+
+def _dial_failed(r: Reaction, swap: Swap, instance: Instance, reason: ExitReason) -> None:
+    """The next link ended before it could serve."""
+    _note(r, swap.target, instance, swap.generation, reason)
+    if r.state.current is None:
+        follow(r, swap, reason, instance.url)
+        return
+    row = TABLE[_cause(reason)]
+    if row.bar:
+        r.set(barred=r.state.barred | {instance.url})
+    swap = replace(swap.failed(row, instance.url, 0.0), step=Step.PICKING, instance=None)
+    if swap.dials >= MAX_DIALS_BEFORE_RETURN:
+        go_back(r, swap, f"{swap.target} cannot be reached")
+    else:
+        pick(r, replace(swap, tried=swap.tried | {instance.url}))
+
+
+def _note(r: Reaction, agent: AgentId, instance: Instance, generation: Generation, reason: ExitReason) -> None:
+    cause = _cause(reason)
+    record_cause(r, cause.value)
+    detail = failover.detail_of(reason)
+    r.do(Emit(LinkLost(r.state.id, agent, instance.url, generation, cause.value, detail)))
+
+
+def _cause(reason: ExitReason) -> Cause:
+    return failover.cause_of(reason) or Fault.KILLED  # an end that we did not ask for, whatever it calls itself
+
+
+def _against(reason: ExitReason) -> FailureKind | None:
+    """What the registry holds against the instance: our own faults are not its."""
+    cause = failover.cause_of(reason)
+    return cause if isinstance(cause, FailureKind) else None
+
+
+def handle_fatal(r: Reaction, event: AgentReported) -> None:
+    """The agent says that it cannot go on: as good as dead."""
+    current = r.state.current
+    if current is None or r.state.stage is not Stage.OPEN:
+        return
+    reason = Crashed(LinkFailed(LinkEnd(FailureKind.BROKEN, Phase.LIVE, detail=event.message[:200])))
+    r.do(Release(current.generation, current.instance, FailureKind.BROKEN))
+    close(r, current.generation, current.instance)
+    _lose(r, current, reason)
+
+
+def handle_healthy(r: Reaction, event: LinkHealthy) -> None:
+    """The current link was live for the stable interval."""
+    current = r.state.current
+    if current is not None and current.generation == event.generation:
+        earn(r)
+        r.set(returned=0)
+
+
+def earn(r: Reaction) -> None:
+    """The current link has proved itself: its backoff begins anew."""
+    current = r.state.current
+    if current is not None and not current.healthy:
+        r.set(current=replace(current, healthy=True), budget=r.state.budget.healthy())
+        r.do(MarkHealthy(current.instance))
+
+
+def handle_gone(r: Reaction, event: InstanceGone) -> None:
+    """The registry dropped the instance: move while the link still works, or stay if there is nowhere to go."""
+    current = r.state.current
+    if current is None or r.state.swap is not None or r.state.stage is not Stage.OPEN:
+        return
+    if current.instance.url == event.instance.url:
+        order = Order(SwapReason.DRAIN, r.state.agent, r.state.agent, r.moment.now, note="instance gone")
+        begin(r, order, avoid=event.instance.url)
+
+
+def handle_swap_timer(r: Reaction, name: Timer) -> None:
+    """A deadline of a swap, or of the session's end."""
+    swap = r.state.swap
+    match name:
+        case Timer.PICK if swap is not None and swap.step is Step.PICKING:
+            pick(r, swap)
+        case Timer.BACKOFF if swap is not None and swap.step is Step.BACKING_OFF:
+            pick(r, swap)
+        case Timer.CLOSING if swap is not None and swap.step is Step.CLOSING and swap.instance is not None:
+            dial(r, swap, swap.instance)
+        case Timer.SWAP if swap is not None:
+            go_back(r, swap, f"{swap.target} did not answer in time")
+        case Timer.PATIENCE if r.state.current is None:
+            end(r, Verdict.NO_AGENT)
+        case Timer.PARK if r.state.stage is Stage.PARKED:
+            end(r, Verdict.CALLER_LEFT)
+        case Timer.END:
+            finish(r)
+        case Timer.PICK | Timer.BACKOFF | Timer.CLOSING | Timer.SWAP | Timer.PATIENCE | Timer.PARK | Timer.GATE:
+            pass  # void: the session has moved on
+        case _:
+            assert_never(name)

@@ -1,0 +1,290 @@
+"""The session machine, pure: ``step(state, event, moment) -> (state, effects)``. It decides; the actor performs.
+
+    waiting -> open -> parked -> ending -> ended        (each may be skipped, none comes back)
+
+Within *open* the caller is live, swapping (one agent talks, the next is dialled) or held (none is there yet).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+from actors import handoff, intent, routing, session_end, session_links, session_swaps, session_words
+from actors import memory as memories
+from actors.effects import CancelTimer, Emit, ForwardText, Reply, SessionEffect, StartTimer, Timer, ToAgent
+from actors.handoff import GRACE_S, VERIFIED_REASON, Handoff
+from actors.ids import AgentId
+from actors.messages import (
+    AgentReported,
+    CallerChose,
+    CallerConfigured,
+    CallerGone,
+    CallerSent,
+    CallerSpoke,
+    CallerStoppedSpeaking,
+    CallerText,
+    CallTransferred,
+    HandoffRequested,
+    LinkHealthy,
+    LinkReady,
+    MemoryOffered,
+    MemoryRead,
+    PatchMemory,
+    ReadMemory,
+    StashOverflowed,
+    ToolReturned,
+    ToolUsed,
+    TranscriptSeen,
+    TransferCall,
+)
+from actors.receipt import SwapReason
+from actors.registry_messages import InstanceGone, InstancePicked, NoInstance
+from actors.session_events import TranscriptLine
+from actors.session_state import (
+    Asked,
+    CutOverDone,
+    LinkExited,
+    Moment,
+    Reaction,
+    Session,
+    SessionInput,
+    Stage,
+    StopAsked,
+    TimerDue,
+)
+from actors.swap import Order
+from actors.verdict import Verdict
+
+_OVER = frozenset({Stage.ENDING, Stage.ENDED})
+
+
+def step(state: Session, event: SessionInput, moment: Moment) -> tuple[Session, tuple[SessionEffect, ...]]:
+    """React to one event; what a state does not know has no effect."""
+    r = Reaction(state, moment)
+    _react(r, event)
+    return r.state, tuple(r.effects)
+
+
+def _react(r: Reaction, event: SessionInput) -> None:  # noqa: C901, PLR0912 - a flat match over a closed union
+    match event:
+        case CallerChose() | CallerText() | CallerSpoke() | CallerStoppedSpeaking() | CallerConfigured() | CallerSent():
+            _caller(r, event)
+        case CallerGone():
+            _caller_gone(r)
+        case StashOverflowed():
+            session_end.end(r, Verdict.STASH_FULL)
+        case StopAsked():
+            session_end.end(r, Verdict.SHUTDOWN)
+        case ToolUsed() | ToolReturned() | HandoffRequested() | MemoryOffered() | TranscriptSeen() | AgentReported():
+            _agent(r, event)
+        case LinkReady():
+            session_swaps.handle_ready(r, event)
+        case LinkHealthy():
+            session_links.handle_healthy(r, event)
+        case LinkExited():
+            session_links.handle_exit(r, event)
+        case InstancePicked():
+            session_swaps.handle_picked(r, event)
+        case NoInstance():
+            session_swaps.handle_none(r, event)
+        case InstanceGone():
+            session_links.handle_gone(r, event)
+        case CutOverDone():
+            session_swaps.handle_cut_over(r, event)
+        case TimerDue(Timer.GATE):
+            _gate_due(r)
+        case TimerDue(name):
+            session_links.handle_swap_timer(r, name)
+        case Asked():
+            _asked(r, event)
+        case _:
+            assert_never(event)
+
+
+# --- the caller ----------------------------------------------------------------------------------------------------
+
+
+def _caller(
+    r: Reaction,
+    event: CallerChose | CallerText | CallerSpoke | CallerStoppedSpeaking | CallerConfigured | CallerSent,
+) -> None:
+    if r.state.stage is Stage.WAITING:
+        _start(r, event if isinstance(event, CallerChose) else CallerChose(""))
+    if r.state.stage is not Stage.OPEN:
+        return
+    match event:
+        case CallerChose() | CallerSpoke():
+            pass  # the session has begun: a second start is void by rule; audio needs no decision
+        case CallerText():
+            r.set(turns=r.state.turns.asked(event, held=r.state.held), taken=replace(r.state.taken, keys=()))
+            r.do(ForwardText(event))
+            _learn(r, event.text)
+        case CallerStoppedSpeaking():
+            r.do(ToAgent({"type": "end_of_speech"}), ToAgent({"type": "end_audio"}))
+        case CallerConfigured(config):
+            r.do(ToAgent({"type": "sessionConfig", "config": dict(config)}))
+        case CallerSent(message):
+            r.do(ToAgent(message))
+        case _:
+            assert_never(event)
+
+
+def _start(r: Reaction, choice: CallerChose) -> None:
+    wanted = choice.wanted or r.state.default_agent
+    agent = routing.resolve(wanted, r.state.settings.persona_agents).agent_id
+    memory = memories.initial(agent)
+    if choice.interaction_mode:
+        memory["interactionMode"] = choice.interaction_mode
+    r.set(stage=Stage.OPEN, agent=agent, memory=memory)
+    session_swaps.begin(r, Order(SwapReason.START, agent, agent, r.moment.now, wanted=choice.wanted))
+
+
+def _caller_gone(r: Reaction) -> None:
+    if r.state.stage in _OVER:
+        r.set(caller_there=False)
+        session_end.finish_if_closed(r)
+    elif r.state.stage is not Stage.PARKED:
+        session_end.park(r)
+
+
+def _learn(r: Reaction, text: str) -> None:
+    """Take in what the caller's words reveal; the agent is told where it matters, after the words themselves."""
+    if text.lstrip().lower().startswith("[system"):
+        return
+    before = r.state.memory
+    found = intent.extract(text)
+    r.set(memory=memories.apply_found(before, found, text[: intent.MAX_TEXT]))
+    if any(before.get(key) != value for key, value in r.state.memory.items() if key != "lastUserMessage"):
+        r.do(ToAgent(session_words.memory_update(r.state, r.moment.wall_ms)))
+
+
+# --- the agent -----------------------------------------------------------------------------------------------------
+
+
+def _agent(
+    r: Reaction,
+    event: ToolUsed | ToolReturned | HandoffRequested | MemoryOffered | TranscriptSeen | AgentReported,
+) -> None:
+    current = r.state.current
+    if current is None or event.generation != current.generation or r.state.stage in _OVER:
+        return  # a link that is not current has no effect
+    if not isinstance(event, AgentReported):
+        session_links.earn(r)
+    personas = r.state.settings.persona_agents
+    match event:
+        case ToolUsed():
+            _tool_used(r, event)
+        case ToolReturned():
+            r.set(turns=r.state.turns.tool_returned(event.use_id))
+            _verified(r, event)
+            _hand_over(r, handoff.of_tool_result(event, personas))
+        case HandoffRequested():
+            _hand_over(r, handoff.of_request(event, personas))
+        case MemoryOffered(_, offered):
+            known = ("verified", "userName", "account", "sortCode")
+            r.set(memory={**r.state.memory, **{key: offered[key] for key in known if key in offered}})
+        case TranscriptSeen():
+            _transcript(r, event)
+        case AgentReported():
+            if event.fatal:
+                session_links.handle_fatal(r, event)
+        case _:
+            assert_never(event)
+
+
+def _tool_used(r: Reaction, event: ToolUsed) -> None:
+    target = handoff.use_of(event, r.state.settings.persona_agents)
+    if target is None:
+        r.set(turns=r.state.turns.tool_used(event.tool, event.use_id))
+    else:
+        r.set(taken=r.state.taken.rearm(event.generation, target, event.use_id))
+
+
+def _transcript(r: Reaction, event: TranscriptSeen) -> None:
+    if event.role == "assistant":
+        r.set(turns=r.state.turns.answered())
+    elif event.final and event.role == "user":
+        _learn(r, event.text)
+    if event.final and event.text:
+        line = TranscriptLine(r.state.id, event.role, event.text, r.state.agent, r.moment.wall_ms)
+        r.do(Emit(line))
+
+
+def _verified(r: Reaction, event: ToolReturned) -> None:
+    """A verified caller goes on to what he came for, unless the agent hands him over by itself first."""
+    found = handoff.verification(event)
+    if found is None:
+        return
+    r.set(memory=memories.apply_verification(r.state.memory, found.user_name, found.account, found.sort_code))
+    if r.state.stage is Stage.OPEN:
+        r.set(gate=event.generation)
+        r.do(StartTimer(Timer.GATE, GRACE_S))
+
+
+def _gate_due(r: Reaction) -> None:
+    gate, current = r.state.gate, r.state.current
+    r.set(gate=None)
+    target = routing.after_verification(r.state.memory)
+    if gate is not None and current is not None and gate == current.generation and target != r.state.agent:
+        _hand_over(r, Handoff(gate, target, reason=VERIFIED_REASON, context={"verified": True}))
+
+
+def _hand_over(r: Reaction, wish: Handoff | None) -> None:
+    """Act on the first valid signal of one hand-off; the others mean the same and have no effect."""
+    if wish is None or r.state.stage is not Stage.OPEN or r.state.swap is not None or not r.state.taken.first(wish):
+        return
+    r.set(taken=r.state.taken.take(wish), gate=None)
+    r.do(CancelTimer(Timer.GATE))
+    if wish.target == r.state.agent:
+        session_swaps.tell_handoff_failed(r, wish.target, "the caller is there already", wish.use_id)
+        return
+    r.set(memory=memories.merge_handoff(r.state.memory, wish.context, r.state.agent, wish.graph_state))
+    session_swaps.begin(r, _order(r, SwapReason.HANDOFF, wish.target, wish.reason, use_id=wish.use_id))
+
+
+def _order(
+    r: Reaction, reason: SwapReason, target: str, note: str, *, token: int | None = None, use_id: str = ""
+) -> Order:
+    wanted = AgentId(target)
+    return Order(reason, r.state.agent, wanted, r.moment.now, note=note, token=token, use_id=use_id)
+
+
+# --- requests from outside -----------------------------------------------------------------------------------------
+
+
+def _asked(r: Reaction, event: Asked) -> None:
+    match event.request:
+        case ReadMemory():
+            r.do(Reply(event.token, MemoryRead(dict(r.state.memory))))
+        case PatchMemory(patch):
+            _patch(r, event.token, patch)
+        case TransferCall(target, reason):
+            _transfer(r, event.token, target, reason)
+        case _:
+            assert_never(event.request)
+
+
+def _patch(r: Reaction, token: int, change: object) -> None:
+    try:
+        memory = memories.patch(r.state.memory, change if isinstance(change, dict) else {})
+    except memories.MemoryFull as error:
+        r.do(Reply(token, MemoryRead(dict(r.state.memory), str(error))))
+        return
+    r.set(memory=memory)
+    if r.state.current is not None and r.state.stage is Stage.OPEN:
+        r.do(ToAgent(session_words.memory_update(r.state, r.moment.wall_ms)))
+    r.do(Reply(token, MemoryRead(dict(memory))))
+
+
+def _transfer(r: Reaction, token: int, target: str, reason: str) -> None:
+    agent = routing.resolve(target, r.state.settings.persona_agents).agent_id
+    if not target.strip():
+        r.do(Reply(token, CallTransferred(target, "a target is needed")))
+    elif r.state.stage is not Stage.OPEN or r.state.current is None or r.state.swap is not None:
+        r.do(Reply(token, CallTransferred(agent, "the call cannot be moved now")))
+    elif agent == r.state.agent:
+        r.do(Reply(token, CallTransferred(agent)))
+    else:
+        r.set(memory=memories.merge_handoff(r.state.memory, {}, r.state.agent))
+        session_swaps.begin(r, _order(r, SwapReason.TRANSFER, agent, reason, token=token))

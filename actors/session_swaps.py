@@ -1,0 +1,235 @@
+"""The session machine's part that changes links: every reaction between the wish for one and its receipt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from actors import failover, session_words
+from actors.effects import (
+    CancelTimer,
+    CutOver,
+    Emit,
+    Hold,
+    Pick,
+    Release,
+    StartLink,
+    StartTimer,
+    Timer,
+    ToAgent,
+    ToCaller,
+)
+from actors.failover import Again, FallBack, GiveUp, WhenNone
+from actors.ids import FALLBACK_AGENT, Generation, Instance
+from actors.link_end import FailureKind, LinkEnd, LinkFailed, Phase
+from actors.receipt import Outcome, SwapReason
+from actors.session_end import close, end, settle
+from actors.session_events import Routed
+from actors.session_state import PICK_S, Current
+from actors.swap import Order, Step, Swap
+from actors.verdict import Verdict
+from supervisor.reasons import Crashed, ExitReason
+
+if TYPE_CHECKING:
+    from actors.messages import LinkReady
+    from actors.ports import Replayed
+    from actors.registry_messages import InstancePicked, NoInstance
+    from actors.session_state import CutOverDone, Reaction
+
+UNREACHABLE = Crashed(LinkFailed(LinkEnd(FailureKind.UNREACHABLE, Phase.DIALLING, detail="no instance")))
+ANNOUNCED = frozenset({SwapReason.HANDOFF, SwapReason.TRANSFER})
+
+
+def begin(r: Reaction, order: Order, *, avoid: str = "") -> None:
+    """Begin a swap: from now on the caller's words belong to the next link."""
+    swap = Swap(order, order.target, r.state.generation, tried=frozenset({avoid} - {""}))
+    r.do(Hold())
+    if r.state.current is not None:
+        r.do(StartTimer(Timer.SWAP, r.state.settings.swap_s))
+    elif r.state.silent_since is None:
+        be_patient(r)
+    r.set(swap=swap)
+    pick(r, swap)
+
+
+def be_patient(r: Reaction) -> None:
+    """No agent is there from now on; the caller is held for so long and no longer."""
+    r.set(silent_since=r.moment.now)
+    r.do(StartTimer(Timer.PATIENCE, r.state.settings.patience_s))
+
+
+def pick(r: Reaction, swap: Swap) -> None:
+    """Ask the registry for an instance."""
+    generation = r.next_generation()
+    r.set(swap=swap.pick(generation))
+    r.do(Pick(generation, swap.target, swap.tried | r.state.barred), StartTimer(Timer.PICK, PICK_S))
+
+
+def handle_picked(r: Reaction, event: InstancePicked) -> None:
+    """An instance: dial it, once no link of ours to it is left."""
+    swap = r.state.swap
+    if swap is None or swap.step is not Step.PICKING or swap.generation != event.request:
+        r.do(Release(Generation(event.request), event.instance))
+        return
+    r.do(CancelTimer(Timer.PICK))
+    current = r.state.current
+    if current is not None and current.instance.url == event.instance.url:
+        close(r, current.generation, current.instance)
+        r.set(current=None)
+        be_patient(r)
+    swap = swap.picked(event.instance, must_close=is_closing(r, event.instance))
+    r.set(swap=swap)
+    if swap.step is Step.CLOSING:
+        r.do(StartTimer(Timer.CLOSING, r.state.settings.close_s))
+    else:
+        dial(r, swap, event.instance)
+
+
+def is_closing(r: Reaction, instance: Instance) -> bool:
+    """A link of ours to that instance has not ended yet: agents key their state by session id, not by socket."""
+    return any(leaving.url == instance.url for _, leaving in r.state.closing)
+
+
+def dial(r: Reaction, swap: Swap, instance: Instance) -> None:
+    """Start the link."""
+    if swap.routed != swap.target:
+        reason = swap.order.reason.value
+        r.do(Emit(Routed(r.state.id, swap.target, instance.url, swap.generation, reason)))
+    r.set(swap=swap.dialled())
+    r.do(StartLink(swap.generation, instance, session_words.session_init(r.state, swap)))
+
+
+def handle_none(r: Reaction, event: NoInstance) -> None:
+    """Nobody left to dial: the old one stays, or wait, or fall back, or give up."""
+    swap = r.state.swap
+    if swap is None or swap.step is not Step.PICKING or swap.generation != event.request:
+        return
+    r.do(CancelTimer(Timer.PICK))
+    on_fallback = swap.target == FALLBACK_AGENT
+    if r.state.current is not None:
+        go_back(r, swap, f"{swap.target} cannot be reached" if event.known else f"there is no agent {swap.target}")
+    elif not event.known and swap.order.reason is SwapReason.START and on_fallback:
+        _back_off(r, swap, r.state.settings.backoff_max_s)  # agents may still be on their way: patience decides
+    elif swap.row.when_none is WhenNone.FALL_BACK or (not event.known and (swap.fell_back or not on_fallback)):
+        fall_back(r, swap)
+    elif swap.tried:
+        _back_off(r, swap, swap.after_s)
+    else:
+        follow(r, swap, UNREACHABLE, "")
+
+
+def _back_off(r: Reaction, swap: Swap, seconds: float) -> None:
+    r.set(swap=swap.backing_off())
+    r.do(StartTimer(Timer.BACKOFF, seconds))
+
+
+def follow(r: Reaction, swap: Swap, reason: ExitReason, url: str) -> None:
+    """Do what the failure table says where the caller has no agent."""
+    state = r.state
+    move = failover.decide(
+        reason,
+        state.settings,
+        state.budget,
+        now=r.moment.now,
+        u=r.moment.u,
+        returned=state.returned,
+        on_fallback=swap.target == FALLBACK_AGENT,
+    )
+    match move:
+        case Again(row, after_s):
+            barred = state.barred | {url} if row.bar and url else state.barred
+            returned = state.returned + (row.returns is not None)
+            r.set(budget=state.budget.spend(state.settings, r.moment.now), barred=barred, returned=returned)
+            swap = swap.failed(row, url, after_s)
+            if url:
+                pick(r, swap)
+            else:
+                _back_off(r, swap, after_s)
+        case FallBack():
+            fall_back(r, swap)
+        case GiveUp():
+            give_up(r)
+        case _:
+            assert_never(move)
+
+
+def fall_back(r: Reaction, swap: Swap) -> None:
+    """Lead the caller to the fallback agent, with an apology; once."""
+    if swap.target == FALLBACK_AGENT:
+        give_up(r)
+        return
+    if swap.order.reason is SwapReason.START and not swap.dials:
+        wanted = swap.order.wanted or swap.target
+        words = f"There is no agent called {wanted[:60]} here just now; you are being put through to {FALLBACK_AGENT}."
+        r.do(ToCaller(session_words.notice("unknown_agent", words)))
+    else:
+        r.do(ToCaller(session_words.fallback(FALLBACK_AGENT, swap.target)))
+    pick(r, swap.toward(FALLBACK_AGENT))
+
+
+def give_up(r: Reaction) -> None:
+    """Nobody is there for the caller."""
+    end(r, Verdict.NO_AGENT)
+
+
+def handle_ready(r: Reaction, event: LinkReady) -> None:
+    """The next link is ready: announce it, then cut over, so that its first words follow the announcement."""
+    swap = r.state.swap
+    if swap is None or swap.step is not Step.DIALLING or swap.generation != event.generation or not swap.instance:
+        return
+    if swap.order.reason in ANNOUNCED and not swap.fell_back:
+        r.do(ToCaller(session_words.handoff_event(swap, r.moment.wall_ms)))
+    r.set(swap=swap.cutting_over(event.wire))
+    r.do(CutOver(event.generation, event.wire, swap.instance))
+
+
+def go_back(r: Reaction, swap: Swap, error: str) -> None:
+    """The next agent cannot be had: the old link gets the stash, and stays."""
+    current = r.state.current
+    if current is None:
+        return
+    if swap.step is Step.DIALLING and swap.instance is not None:
+        close(r, swap.generation, swap.instance)
+    r.set(swap=swap.returning(error))
+    r.do(CancelTimer(Timer.PICK))
+    r.do(CutOver(current.generation, current.wire, current.instance))
+
+
+def handle_cut_over(r: Reaction, event: CutOverDone) -> None:
+    """The relay has cut over: the swap is done, or it has returned."""
+    swap = r.state.swap
+    if swap is None:
+        return
+    if swap.step is Step.RETURNING:
+        _finish_return(r, swap, event.replayed)
+    elif swap.step is Step.CUTTING_OVER and swap.instance is not None and swap.wire is not None:
+        _finish_swap(r, swap, Current(event.generation, swap.instance, swap.wire, r.moment.now), event.replayed)
+
+
+def _finish_swap(r: Reaction, swap: Swap, current: Current, replayed: Replayed) -> None:
+    old, silent_since = r.state.current, r.state.silent_since
+    gap_ms = 0 if silent_since is None else round((r.moment.now - silent_since) * 1000)
+    if old is not None:
+        close(r, old.generation, old.instance)
+    r.do(CancelTimer(Timer.SWAP), CancelTimer(Timer.PATIENCE))
+    if swap.order.reason is SwapReason.FAILOVER:
+        r.do(ToCaller(session_words.restored(r.state, swap, replayed)))
+    settle(r, swap, Outcome.FELL_BACK if swap.fell_back else Outcome.DONE, gap_ms, replayed)
+    turns = r.state.turns.agent_left_behind().cut_over()
+    r.set(current=current, agent=swap.target, swap=None, silent_since=None, turns=turns, gate=None)
+
+
+def _finish_return(r: Reaction, swap: Swap, replayed: Replayed) -> None:
+    r.do(CancelTimer(Timer.SWAP))
+    settle(r, swap, Outcome.RETURNED, 0, replayed)
+    r.set(swap=None, turns=r.state.turns.cut_over())
+    if swap.order.reason in ANNOUNCED:
+        tell_handoff_failed(r, swap.order.target, swap.error, swap.order.use_id)
+
+
+def tell_handoff_failed(r: Reaction, target: str, error: str, use_id: str = "") -> None:
+    """Tell the agent and the caller that the caller stays where he is."""
+    words = f"We could not put you through to {target[:60]}. You are still with {r.state.agent}."
+    r.do(
+        ToAgent(session_words.handoff_failed(r.state, target, error, use_id, r.moment.wall_ms)),
+        ToCaller(session_words.notice("handoff_failed", words)),
+    )

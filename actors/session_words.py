@@ -1,0 +1,104 @@
+"""The JSON messages that a session writes to its caller and to its agents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actors import memory as memories
+from actors.receipt import SwapReason
+from actors.verdict import Verdict
+
+if TYPE_CHECKING:
+    from actors.ids import AgentId
+    from actors.ports import Json, Replayed
+    from actors.session_state import Session
+    from actors.swap import Swap
+
+_GOODBYES = {
+    Verdict.NO_AGENT: "We are sorry, none of our agents can be reached just now. Please try again in a few minutes.",
+    Verdict.STASH_FULL: "We could not keep up with your messages while no agent was there. Please connect again.",
+    Verdict.SHUTDOWN: "This service is being restarted. Please connect again.",
+    Verdict.OUR_BUG: "Something went wrong on our side. Please connect again.",
+}
+
+
+def goodbye(verdict: Verdict) -> Json | None:
+    """What the caller reads before the socket closes; None where there is nothing to explain."""
+    words = _GOODBYES.get(verdict)
+    return None if words is None else {"type": "error", "message": words, "code": verdict.value, "fatal": True}
+
+
+def session_init(state: Session, swap: Swap) -> Json:
+    """Introduce the caller to an agent: all that is known, and what was going on."""
+    message: dict[str, object] = {
+        "type": "session_init",
+        "sessionId": state.id,
+        "traceId": state.id,
+        "memory": dict(state.memory),
+        "graphState": memories.graph_state(state.memory),
+    }
+    if swap.order.reason is not SwapReason.START:
+        message["restored"] = "partial" if state.turns.tool is not None else "restored"
+    if swap.order.reason in {SwapReason.FAILOVER, SwapReason.ROTATION, SwapReason.DRAIN}:
+        message["resume"] = True
+    if state.turns.stashed:
+        message["pendingText"] = [text.text for text in state.turns.stashed]
+    if state.turns.tool is not None and swap.order.reason is SwapReason.FAILOVER:
+        message["inFlight"] = {"toolName": state.turns.tool.tool, "toolUseId": state.turns.tool.use_id}
+    return message
+
+
+def memory_update(state: Session, wall_ms: int) -> Json:
+    """The memory has changed; credentials are copied into ``graphState``, where agents look for them."""
+    return {
+        "type": "memory_update",
+        "sessionId": state.id,
+        "memory": dict(state.memory),
+        "graphState": memories.graph_state(state.memory),
+        "timestamp": wall_ms,
+    }
+
+
+def handoff_event(swap: Swap, wall_ms: int) -> Json:
+    """The caller is with another agent now."""
+    message: dict[str, object] = {"type": "handoff_event", "target": swap.target, "timestamp": wall_ms}
+    return message | {"reason": swap.order.note} if swap.order.note else message
+
+
+def handoff_failed(state: Session, target: str, error: str, use_id: str, wall_ms: int) -> Json:
+    """To the agent: the caller stays with you."""
+    message: dict[str, object] = {
+        "type": "handoff_failed",
+        "sessionId": state.id,
+        "target": target,
+        "error": error,
+        "timestamp": wall_ms,
+    }
+    return message | {"toolUseId": use_id} if use_id else message
+
+
+def notice(code: str, words: str) -> Json:
+    """To the caller: something did not go as asked, and the call goes on."""
+    return {"type": "error", "message": words, "code": code, "fatal": False}
+
+
+def reconnecting(agent: AgentId, attempt: int) -> Json:
+    """To the caller: hold on."""
+    return {"type": "status", "state": "reconnecting", "agent": agent, "attempt": attempt}
+
+
+def fallback(agent: AgentId, lost: AgentId) -> Json:
+    """To the caller: an apology, and who will help instead."""
+    words = f"We are sorry, we lost the connection to {lost}. You are being put through to {agent} instead."
+    return {"type": "status", "state": "fallback", "agent": agent, "message": words}
+
+
+def restored(state: Session, swap: Swap, replayed: Replayed) -> Json:
+    """To the caller: an agent is there again, and how much it knows."""
+    lost_some = state.turns.tool is not None or replayed.dropped_frames > 0
+    return {
+        "type": "status",
+        "state": "restored",
+        "agent": swap.target,
+        "memory": "partial" if lost_some else "restored",
+    }

@@ -1,0 +1,63 @@
+"""Which of the caller's words are still without an answer, and which tool is running: what a failover must know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from actors.messages import CallerText
+
+MAX_UNANSWERED = 64
+"""Beyond it the oldest counts as answered: an agent that is silent for 64 messages will not answer the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolInFlight:
+    """A tool that an agent began and that has not returned."""
+
+    tool: str
+    use_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """``unanswered`` were given to the current agent; ``stashed`` wait, in order, for the next cut-over."""
+
+    unanswered: tuple[CallerText, ...] = ()
+    stashed: tuple[CallerText, ...] = ()
+    tool: ToolInFlight | None = None
+
+    def asked(self, text: CallerText, *, held: bool) -> Turns:
+        """The caller said something by text."""
+        if held:
+            return replace(self, stashed=(*self.stashed, text)[-MAX_UNANSWERED:])
+        return replace(self, unanswered=(*self.unanswered, text)[-MAX_UNANSWERED:])
+
+    def answered(self) -> Turns:
+        """The current agent has begun to answer."""
+        return replace(self, unanswered=())
+
+    def tool_used(self, tool: str, use_id: str) -> Turns:
+        """A tool with side effects, for all we know, is running."""
+        return replace(self, tool=ToolInFlight(tool, use_id))
+
+    def tool_returned(self, use_id: str) -> Turns:
+        """A tool has returned; another one's return changes nothing."""
+        return replace(self, tool=None) if self.tool is not None and self.tool.use_id == use_id else self
+
+    def repeated(self) -> tuple[CallerText, ...]:
+        """What must be said again to the next link: nothing while a tool runs, lest its effect happens twice."""
+        return () if self.tool is not None else self.unanswered
+
+    def agent_lost(self) -> Turns:
+        """The link has died: what is to be repeated goes before what was stashed since."""
+        return Turns((), (*self.repeated(), *self.stashed), self.tool)
+
+    def agent_left_behind(self) -> Turns:
+        """The old agent's open turns are its own affair: the next agent gets what was stashed."""
+        return Turns((), self.stashed)
+
+    def cut_over(self) -> Turns:
+        """The stash was replayed into the link that is current now."""
+        return Turns((*self.unanswered, *self.stashed)[-MAX_UNANSWERED:], ())
