@@ -22,6 +22,8 @@ HANGOVER_MS = 600  # longer than the pause between two groups of digits
 MAX_FRAMES = 15_000 // FRAME_MS
 PRE_ROLL_FRAMES = 300 // FRAME_MS  # a weak consonant before the first loud vowel
 TAIL_FRAMES = 300 // FRAME_MS  # silence kept after the last voiced frame; the recogniser wants some
+# Faint noise, for digital silence is like nothing that the acoustic model was trained on.
+QUIET_FRAME: bytes = np.random.default_rng(1).normal(0, 20, FRAME_BYTES // 2).astype("<i2").tobytes()
 FLOOR_FRAMES = 2_000 // FRAME_MS  # whatever never pauses for so long is noise, not speech
 FLOOR_START = 60.0
 SPEECH_OVER_FLOOR = 3.0  # about 10 dB
@@ -84,7 +86,8 @@ class Endpointer:
         recent = list(self._before)[-ONSET_WINDOW:]
         if sum(was for _, was in recent) < ONSET_FRAMES:
             return []
-        self._speech = [kept for kept, _ in self._before]
+        missing = PRE_ROLL_FRAMES - len(self._before)  # a microphone switched on at the first word
+        self._speech = [QUIET_FRAME] * missing + [kept for kept, _ in self._before]
         self._before.clear()
         self._silent = 0
         return [Onset.ONSET]
@@ -97,7 +100,8 @@ class Endpointer:
         return []
 
     def _cut(self) -> Segment:
-        surplus = max(0, self._silent - TAIL_FRAMES)
-        frames = self._speech[: len(self._speech) - surplus]
+        surplus = self._silent - TAIL_FRAMES
+        frames = self._speech[: len(self._speech) - surplus] if surplus > 0 else self._speech
+        frames += [QUIET_FRAME] * -surplus  # a microphone switched off at the last word
         self._speech, self._silent = [], 0
         return Segment(b"".join(frames))
