@@ -1,0 +1,44 @@
+"""One actor as its system sees it: instance, mailbox, family, phase."""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from thespian.actors import ActorAddress
+
+    from supervisor.system_base.address import Address
+
+
+class CellPhase(Enum):
+    """The life of a cell; it only moves forward."""
+
+    LIVE = "live"
+    EXITING = "exiting"
+    """Has seen its ActorExitRequest; ends when its last child has."""
+    ABORTED = "aborted"
+    """Never lived: its constructor failed. Mail for it goes back as poison."""
+    DEAD = "dead"
+
+
+class Cell:
+    """Everything a system keeps for one actor; nothing else refers to a dead one."""
+
+    __slots__ = ("address", "children", "failure", "instance", "mailbox", "name", "parent", "phase", "timers")
+
+    def __init__(self, address: Address, instance: object, parent: Cell | None, name: str | None) -> None:
+        self.address = address
+        self.instance = instance
+        self.parent = parent
+        self.name = name
+        self.mailbox: deque[tuple[object, ActorAddress]] = deque()
+        self.children: dict[str, Cell] | None = None
+        self.phase = CellPhase.LIVE
+        self.failure = ""
+        self.timers = 0
+
+    def __repr__(self) -> str:
+        actor = type(self.instance).__name__
+        return f"<Cell {self.address.actorAddressString} {actor} {self.phase.value} mail={len(self.mailbox)}>"

@@ -1,0 +1,82 @@
+"""Runs an engine on an asyncio loop, in bounded batches, so that sockets are served between them."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from supervisor.system_base.engine import Engine
+
+Result = TypeVar("Result")
+
+BATCH_MESSAGES = 256
+BATCH_S = 0.005
+"""A burst of messages holds the loop no longer than this between two looks at the sockets."""
+
+
+class Driver:
+    """Owns the calls that an engine has scheduled on its loop. All but `invoke` belong to the loop's thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, thread_id: int) -> None:
+        self.loop = loop
+        self.engine: Engine
+        self._thread_id = thread_id
+        self._soon: asyncio.Handle | None = None
+        self._later: asyncio.TimerHandle | None = None
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the calling thread is the loop's."""
+        return threading.get_ident() == self._thread_id
+
+    def wake(self) -> None:
+        """Run soon. Thread-safe by way of `invoke` only."""
+        if self._soon is None:
+            self._soon = self.loop.call_soon(self._run)
+
+    def _run(self) -> None:
+        self._soon = None
+        engine = self.engine
+        engine.fire_due()
+        if engine.run_batch(BATCH_MESSAGES, self.loop.time() + BATCH_S):
+            self.wake()
+        self._arm()
+
+    def _arm(self) -> None:
+        due = self.engine.wakeups.next_due()
+        if self._later is not None:
+            if due is not None and self._later.when() <= due and not self._later.cancelled():
+                return
+            self._later.cancel()
+        self._later = None if due is None else self.loop.call_at(due, self._fire)
+
+    def _fire(self) -> None:
+        self._later = None
+        self.wake()
+
+    def invoke(self, function: Callable[..., Result], *arguments: object) -> Result:
+        """Call on the loop's thread and wait for the result, from whatever thread."""
+        if self.is_here:
+            return function(*arguments)
+        outcome: Future[Result] = Future()
+
+        def call() -> None:
+            try:
+                outcome.set_result(function(*arguments))
+            except BaseException as error:  # noqa: BLE001 - the caller gets it
+                outcome.set_exception(error)
+
+        self.loop.call_soon_threadsafe(call)
+        return outcome.result()
+
+    def close(self) -> None:
+        """Cancel what is scheduled."""
+        for handle in (self._soon, self._later):
+            if handle is not None:
+                handle.cancel()
+        self._soon = self._later = None

@@ -1,0 +1,384 @@
+"""The actor runtime: mailboxes, turns, endings. Synchronous, single-threaded, and without a clock or a loop of its own.
+
+A driver calls `run_batch` while there is something to do and `fire_due` when time has passed; asyncio drives it in
+production, a seeded scheduler in simulation. Messages are passed as the objects they are, never copied.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections import deque
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from thespian.actors import (
+    ActorExitRequest,
+    ActorSystemException,
+    ChildActorExited,
+    DeadEnvelope,
+    InvalidActorAddress,
+    PoisonMessage,
+    WakeupMessage,
+)
+from thespian.system.messages.status import Thespian_ActorStatus, Thespian_StatusReq
+
+from supervisor.system_base.address import Address
+from supervisor.system_base.cell import Cell, CellPhase
+from supervisor.system_base.creation import instantiate
+from supervisor.system_base.external import Endpoint
+from supervisor.system_base.notices import CreationFailed, DeadLetter, MessageFailed, SlowTurn
+from supervisor.system_base.reference import Reference
+from supervisor.system_base.timers import Wakeups
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import timedelta
+
+    from thespian.actors import ActorAddress
+
+    from supervisor.system_base.notices import Notice
+
+TURN_MESSAGES = 16
+"""How many messages one actor may take before the next one's turn."""
+
+SLOW_TURN_S = 0.2
+
+MAILBOX_LIMIT = 100_000
+"""A full mailbox refuses the newest: it becomes a dead letter. ActorExitRequest and ChildActorExited always fit."""
+
+DELIVERIES = 2
+"""Thespian: a message whose handler raises is delivered once more, then the sender gets it back as poison."""
+
+_ALWAYS_FIT = (ActorExitRequest, ChildActorExited)
+_NEVER_DEAD_LETTERS = (ActorExitRequest, ChildActorExited, DeadEnvelope)
+
+_systems = count(1)
+
+
+def ignore(_: Notice) -> None:
+    """Take a notice and do nothing with it."""
+
+
+class Engine:
+    """One system's actors. ``wake`` is called whenever there may be something new to do."""
+
+    def __init__(
+        self,
+        now: Callable[[], float],
+        wake: Callable[[], None],
+        notify: Callable[[Notice], None] = ignore,
+        choose: Callable[[deque[Cell]], Cell] = deque.popleft,
+    ) -> None:
+        self.now = now
+        self.wake = wake
+        self.notify = notify
+        self.choose = choose
+        self.capabilities: dict[str, object] = {}
+        self.wakeups = Wakeups()
+        self.ready: deque[Cell] = deque()
+        self.handled = 0
+        self.dead_letters = 0
+        self.prefix = f"/A{next(_systems)}"
+        self.system_address = Address(f"{self.prefix}~System")
+        self._numbers = count(1)
+        self._cells: dict[str, Cell] = {}
+        self._endpoints: dict[str, Endpoint] = {}
+        self._names: dict[str, Cell] = {}
+        self._dead_letter_actor: Cell | None = None
+
+    # --- what is there ---
+
+    def __len__(self) -> int:
+        return len(self._cells)
+
+    def roots(self) -> list[Cell]:
+        """Return the actors without a living parent."""
+        return [cell for cell in self._cells.values() if cell.parent is None]
+
+    def find(self, address: ActorAddress) -> Cell | Endpoint | None:
+        """Return who is behind an address, also one that has travelled as text."""
+        if type(address) is Address:
+            return address.target
+        key = address.actorAddressString
+        return self._cells.get(key) or self._endpoints.get(key)
+
+    # --- creating ---
+
+    def open_endpoint(self) -> Endpoint:
+        """Make an address for somebody outside of the system."""
+        address = Address(f"{self.prefix}~External~{next(self._numbers)}")
+        endpoint = Endpoint(address)
+        address.target = endpoint
+        self._endpoints[address.actorAddressString] = endpoint
+        return endpoint
+
+    def close_endpoint(self, endpoint: Endpoint) -> None:
+        """Forget an outside address; mail for it becomes dead letters."""
+        self._endpoints.pop(endpoint.address.actorAddressString, None)
+        endpoint.address.target = None
+
+    def create_root(self, actor: object, requirements: Mapping[str, object] | None, name: str | None) -> Address:
+        """Create an actor for the outside. Raises what keeps it from living."""
+        if name and (known := self._names.get(name)) is not None:
+            return known.address
+        instance = instantiate(actor, self.capabilities, requirements)
+        return self._settle(instance, None, name).address
+
+    def create_child(
+        self, parent: Cell, actor: object, requirements: Mapping[str, object] | None, name: str | None
+    ) -> Address:
+        """Create an actor for an actor. One that cannot live gets an address all the same.
+
+        Its parent is told by `ChildActorExited`, then gets back as poison whatever it sent there meanwhile. A named
+        actor is nobody's child. Raises for a specification that is no class at all.
+        """
+        if parent.phase is CellPhase.DEAD:
+            raise InvalidActorAddress(parent.address, "an actor that has ended; it creates no children")
+        if name and (known := self._names.get(name)) is not None:
+            return known.address
+        if parent.phase is CellPhase.EXITING:
+            return self._abort(parent, actor, "the parent is exiting")
+        try:
+            instance = instantiate(actor, self.capabilities, requirements)
+        except ImportError:
+            raise
+        except ActorSystemException as error:
+            if isinstance(actor, str) and "." not in actor:
+                raise
+            return self._abort(parent, actor, str(error))
+        except (Exception, SystemExit):  # noqa: BLE001 - a constructor's fault ends only what it constructs
+            return self._abort(parent, actor, traceback.format_exc())
+        return self._settle(instance, None if name else parent, name).address
+
+    def _settle(self, instance: Any, parent: Cell | None, name: str | None) -> Cell:
+        address = Address(f"{self.prefix}~{next(self._numbers)}")
+        cell = Cell(address, instance, parent, name)
+        address.target = cell
+        instance._myRef = Reference(self, cell)  # noqa: SLF001 - the seam that Thespian gives to system bases
+        self._cells[address.actorAddressString] = cell
+        if parent is not None:
+            if parent.children is None:
+                parent.children = {}
+            parent.children[address.actorAddressString] = cell
+        if name:
+            self._names[name] = cell
+        return cell
+
+    def _abort(self, parent: Cell, actor: object, details: str) -> Address:
+        address = Address(f"{self.prefix}~{next(self._numbers)}")
+        cell = Cell(address, None, parent, None)
+        cell.phase = CellPhase.ABORTED
+        cell.failure = "Child Aborted"
+        address.target = cell
+        self.notify(CreationFailed(address.actorAddressString, str(actor), details))
+        self.post(parent.address, ChildActorExited(address), address)
+        self.ready.append(cell)
+        return address
+
+    # --- sending ---
+
+    def post(self, target: ActorAddress, message: object, sender: ActorAddress) -> None:
+        """Put a message into a mailbox; what has no mailbox becomes a dead letter."""
+        cell = target.target if type(target) is Address else self.find(target)
+        if cell is None:
+            self._dead_letter(target, message, sender)
+            return
+        if isinstance(cell, Endpoint):
+            cell.put(message)
+            return
+        mailbox = cell.mailbox
+        if mailbox:
+            if len(mailbox) >= MAILBOX_LIMIT and not isinstance(message, _ALWAYS_FIT):
+                self._dead_letter(target, message, sender)
+                return
+            mailbox.append((message, sender))
+            return
+        mailbox.append((message, sender))
+        if cell.phase is not CellPhase.ABORTED:
+            ready = self.ready
+            ready.append(cell)
+            if len(ready) == 1:
+                self.wake()
+
+    def _dead_letter(self, target: ActorAddress, message: object, sender: ActorAddress) -> None:
+        if isinstance(message, _NEVER_DEAD_LETTERS):
+            return
+        self.dead_letters += 1
+        wanted_by = self._dead_letter_actor
+        if wanted_by is not None and wanted_by.address is not target:
+            self.post(wanted_by.address, DeadEnvelope(target, message), sender)
+        else:
+            self.notify(DeadLetter(target.actorAddressString, message))
+
+    def handle_dead_letters(self, address: ActorAddress, *, enable: bool) -> None:
+        """Name the actor that gets dead letters: the newest that asked, none after it stops."""
+        cell = self.find(address)
+        if enable:
+            self._dead_letter_actor = cell if isinstance(cell, Cell) else None
+        elif cell is self._dead_letter_actor:
+            self._dead_letter_actor = None
+
+    def wakeup_after(self, cell: Cell, period: timedelta, payload: object) -> None:
+        """Schedule a `WakeupMessage`; it goes with its actor."""
+        if cell.phase is CellPhase.LIVE:
+            self.wakeups.add(self.now() + period.total_seconds(), cell, period, payload)
+            self.wake()
+
+    # --- running ---
+
+    def fire_due(self) -> None:
+        """Post the wakeups that are due, in due order."""
+        for cell, period, payload in self.wakeups.pop_due(self.now()):
+            self.post(cell.address, WakeupMessage(period, payload), cell.address)
+
+    def run_batch(self, messages: int, until: float) -> bool:
+        """Run turns until so many messages were handled or time is up; tells whether there is more to do."""
+        ready = self.ready
+        end = self.handled + messages
+        while ready and self.handled < end:
+            self._take_turn(self.choose(ready))
+            if self.now() >= until:
+                break
+        return bool(ready)
+
+    def _take_turn(self, cell: Cell) -> None:
+        if cell.phase is CellPhase.ABORTED:
+            self._return_mail(cell)
+            return
+        mailbox = cell.mailbox
+        for _ in range(TURN_MESSAGES):
+            if not mailbox:
+                return
+            message, sender = mailbox[0]
+            self._deliver(cell, message, sender)
+            self.handled += 1
+            if cell.phase is CellPhase.DEAD:
+                return
+            mailbox.popleft()
+        if mailbox:
+            self.ready.append(cell)
+
+    def _return_mail(self, cell: Cell) -> None:
+        cell.phase = CellPhase.DEAD
+        cell.address.target = None
+        for message, sender in cell.mailbox:
+            if not isinstance(message, (*_NEVER_DEAD_LETTERS, PoisonMessage)):
+                self.post(sender, PoisonMessage(message, cell.failure), cell.address)
+        cell.mailbox.clear()
+
+    def _deliver(self, cell: Cell, message: object, sender: ActorAddress) -> None:
+        if cell.phase is CellPhase.EXITING:
+            self._deliver_exiting(cell, message, sender)
+            return
+        if isinstance(message, Thespian_StatusReq):
+            self.post(sender, self._status(cell), cell.address)
+            return
+        began = self.now()
+        self._call(cell, message, sender)
+        took = self.now() - began
+        if took >= SLOW_TURN_S:
+            self.notify(
+                SlowTurn(cell.address.actorAddressString, type(cell.instance).__name__, type(message).__name__, took)
+            )
+        if isinstance(message, ActorExitRequest) and cell.phase is CellPhase.LIVE:
+            self._begin_exit(cell, recursive=message.isRecursive)
+
+    def _call(self, cell: Cell, message: object, sender: ActorAddress) -> None:
+        """Deliver, and once more if the handler raises; then the sender gets the message back as poison."""
+        deliveries = 1 if isinstance(message, ActorExitRequest) else DELIVERIES
+        details = ""
+        for attempt in range(1, deliveries + 1):
+            try:
+                answer = cell.instance.receiveMessage(message, sender)  # type: ignore[attr-defined]
+                if hasattr(answer, "__await__"):
+                    _discard(answer)
+                    raise TypeError(f"{type(cell.instance).__name__}: handlers are synchronous, not coroutines")  # noqa: TRY301
+            except SystemExit:
+                self.end(cell)
+                return
+            except Exception:  # noqa: BLE001 - whatever a handler raises is its own affair
+                details = traceback.format_exc()
+                actor, kind = type(cell.instance).__name__, type(message).__name__
+                self.notify(MessageFailed(cell.address.actorAddressString, actor, kind, attempt, details))
+            else:
+                return
+        if not isinstance(message, (ActorExitRequest, PoisonMessage)):
+            self.post(sender, PoisonMessage(message, details), cell.address)
+
+    def _status(self, cell: Cell) -> object:
+        status = Thespian_ActorStatus(cell.address, type(cell.instance).__name__, self.system_address)
+        for child in (cell.children or {}).values():
+            status.addChild(child.address)
+        for message, sender in list(cell.mailbox)[1:]:
+            status.addReceivedMessage(sender, cell.address, type(message).__name__)
+        status.addWakeups([(cell.address, period) for period in self.wakeups.of(cell)])
+        return status
+
+    # --- ending ---
+
+    def begin_shutdown(self) -> None:
+        """Ask every root to exit, its children with it."""
+        for root in self.roots():
+            self.post(root.address, ActorExitRequest(), self.system_address)
+
+    def end_all(self) -> None:
+        """End whatever is left, without asking."""
+        for cell in list(self._cells.values()):
+            self.end(cell)
+
+    def _begin_exit(self, cell: Cell, *, recursive: bool) -> None:
+        children = list((cell.children or {}).values())
+        if not recursive:
+            for child in children:
+                child.parent = None
+            cell.children = None
+            children = []
+        if not children:
+            self.end(cell)
+            return
+        cell.phase = CellPhase.EXITING
+        self.wakeups.drop_all_of(cell)
+        for child in children:
+            self.post(child.address, ActorExitRequest(), cell.address)
+
+    def _deliver_exiting(self, cell: Cell, message: object, sender: ActorAddress) -> None:
+        """An exiting actor sees nothing more; it ends with its last child."""
+        if not isinstance(message, ChildActorExited):
+            self._dead_letter(cell.address, message, sender)
+        elif not cell.children:
+            self.end(cell)
+
+    def end(self, cell: Cell) -> None:
+        """End an actor now, its children with it, and forget it entirely."""
+        if cell.phase is CellPhase.DEAD:
+            return
+        first = 0 if cell.phase is CellPhase.ABORTED else 1
+        cell.phase = CellPhase.DEAD
+        for child in list((cell.children or {}).values()):
+            self.end(child)
+        key = cell.address.actorAddressString
+        self._cells.pop(key, None)
+        cell.address.target = None
+        if cell.name and self._names.get(cell.name) is cell:
+            del self._names[cell.name]
+        if self._dead_letter_actor is cell:
+            self._dead_letter_actor = None
+        if cell.timers >= 0:
+            self.wakeups.drop_all_of(cell)
+        undelivered = list(cell.mailbox)[first:]
+        cell.mailbox.clear()
+        for message, sender in undelivered:
+            self._dead_letter(cell.address, message, sender)
+        parent, cell.parent, cell.children = cell.parent, None, None
+        cell.instance = None
+        if parent is not None and parent.phase is not CellPhase.DEAD:
+            if parent.children is not None:
+                parent.children.pop(key, None)
+            self.post(parent.address, ChildActorExited(cell.address), cell.address)
+
+
+def _discard(awaitable: Any) -> None:
+    """Close a coroutine that nobody will await, so that it does not complain when it is collected."""
+    close = getattr(awaitable, "close", None)
+    if close is not None:
+        close()
