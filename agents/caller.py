@@ -44,7 +44,7 @@ def call(
     except BadRecording as wrong:
         _fail(BAD_USAGE, str(wrong))
     except CannotConnect as refused:
-        _fail(NO_CONNECTION, f"{refused}. Is it running? Start it with: understudy up")
+        _fail(NO_CONNECTION, str(refused))
     except ImportError as missing:  # SpeechUnavailable is one; it cannot be named here, for its package needs the extra
         _fail(BAD_USAGE, str(missing))
     raise typer.Exit(code)

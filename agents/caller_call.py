@@ -72,7 +72,9 @@ async def _connected(url: str) -> ClientConnection:
     try:
         return await connect(url, compression=None, proxy=None, open_timeout=CONNECT_S, max_size=MAX_MESSAGE)
     except (OSError, TimeoutError, InvalidHandshake) as refused:
-        raise CannotConnect(f"cannot connect to {url}: {refused or 'no answer in time'}") from refused
+        raise CannotConnect(
+            f"cannot connect to {url}: {refused or 'no answer in time'}. Start it with: understudy up"
+        ) from refused
     except InvalidURI as wrong:
         raise CannotConnect(f"{url} is not a WebSocket address") from wrong
 
@@ -108,11 +110,16 @@ class _Call:
         if speaking.done() and not isinstance(speaking.exception(), ConnectionClosed):
             return speaking.result()
         if reading.done() and not reading.cancelled():
-            reading.result()  # an error of our own is not the gateway's
+            error = reading.exception()
+            if error and not isinstance(error, ConnectionClosed):
+                raise error
         closed = self._socket.close_code or 1006
         reason = self._socket.close_reason
         words = CLOSES.get(closed, "the gateway closed with a code of its own")
-        return f"the call ended early: {words} (code {closed}{f', {reason}' if reason else ''})"
+        explained = f"{words} (code {closed}{f', {reason}' if reason else ''})"
+        if not self._connected.is_set():
+            raise CannotConnect(f"the gateway did not take the call: {explained}")
+        return f"the call ended early: {explained}"
 
     async def _read(self) -> None:
         async for frame in self._socket:
