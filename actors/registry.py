@@ -1,0 +1,238 @@
+"""The registry actor: keeps the book of agent instances, lets time pass, probes the suspect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+from actors.ids import AgentId
+from actors.registry_book import Book, Entry, Health, RegistryFull, RegistrySettings
+from actors.registry_messages import (
+    AgentList,
+    Deregister,
+    Deregistered,
+    ForgetHolders,
+    Heartbeat,
+    HeartbeatSeen,
+    InstanceGone,
+    InstanceHealthy,
+    InstancePicked,
+    ListAgents,
+    NoInstance,
+    PickInstance,
+    ProbeAnswered,
+    Register,
+    Registered,
+    ReleaseInstance,
+    ReportStatus,
+)
+from actors.store_messages import DocumentLoaded, LoadDocument, SaveDocument
+from supervisor.messages import NoSuchChild
+from supervisor.supervised import Supervised
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from thespian.actors import ActorAddress
+
+    from actors.ports import Ports, Prober
+
+TICK_S = 5.0
+COLLECTION, KEY = "registry", "registrations"
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryArgs:
+    """What the registry is started with; ``known`` are instances that may run without ever having registered here."""
+
+    ports: Ports
+    prober: Prober
+    store_path: str
+    settings: RegistrySettings = field(default_factory=RegistrySettings)
+    known: Mapping[AgentId, str] = field(default_factory=dict)
+
+
+class RegistryActor(Supervised):
+    """Serves sessions and the REST API; everything it decides is decided in `Book`."""
+
+    def handle_start(self, args: object) -> None:
+        """Begin with what the store remembers: an earlier incarnation's agents need not register again."""
+        if not isinstance(args, RegistryArgs):
+            raise TypeError(f"the registry needs RegistryArgs, not {type(args).__name__}")
+        self.args = args
+        self.book: Book[ActorAddress] = Book(self.args.settings)
+        self.send_to(self.args.store_path, LoadDocument(COLLECTION, KEY))
+        self.start_timer("tick", TICK_S)
+
+    def handle_timer(self, name: object) -> None:
+        """Let time pass: probe the suspect, tell the holders of the forgotten."""
+        self.start_timer(name, TICK_S)
+        tick = self.book.tick(self.now)
+        for entry in tick.suspects:
+            self._probe(entry)
+        for entry in tick.removed:
+            self._tell_gone(entry, list(entry.holders.values()))
+
+    @property
+    def now(self) -> float:
+        """Monotonic seconds."""
+        return self.args.ports.now()
+
+    @property
+    def wall_ms(self) -> int:
+        """Unix milliseconds, for people."""
+        return int(self.args.ports.wall() * 1000)
+
+    def handle(self, message: object, sender: ActorAddress) -> None:
+        """Serve one message."""
+        match message:
+            case PickInstance():
+                self._pick(message)
+            case ReleaseInstance(holder, instance, failure):
+                self.book.release(holder, instance, failure, self.now)
+            case InstanceHealthy(instance):
+                if (entry := self.book.find(instance.agent_id, instance.url)) is not None:
+                    entry.breaker.succeed()
+            case ForgetHolders(prefix):
+                self.book.forget_holders(prefix)
+            case Heartbeat():
+                self.send(sender, HeartbeatSeen(self._beat(message)))
+            case Register():
+                self.send(sender, self._register(message))
+            case Deregister(agent_id, url):
+                self.send(sender, Deregistered(self._deregister(agent_id, url)))
+            case ReportStatus():
+                self.send(sender, HeartbeatSeen(self._beat(Heartbeat(message.agent_id, message.url))))
+            case ListAgents(agent_id):
+                self.send(sender, AgentList(self.book.describe(agent_id, self.now)))
+            case ProbeAnswered():
+                self._probed(message)
+            case DocumentLoaded(_, _, document):
+                self._restore(document or {})
+            case NoSuchChild():
+                pass  # the store is not up, or a holder has gone: both know what to do when they are back
+            case _:
+                raise TypeError(f"the registry does not know {type(message).__name__}")
+
+    # --- choosing ---
+
+    def _pick(self, wish: PickInstance) -> None:
+        instance = self.book.pick(wish, wish.reply_to, self.now)
+        if instance is None:
+            known = bool(self.book.of_agent(wish.agent_id))
+            self.send(wish.reply_to, NoInstance(wish.request, wish.agent_id, known))
+        else:
+            self.send(wish.reply_to, InstancePicked(wish.request, instance))
+
+    # --- registering ---
+
+    def _register(self, message: Register) -> Registered:
+        try:
+            entry = self.book.register(message, self.now, self.wall_ms)
+        except RegistryFull as full:
+            return Registered(message.agent_id, message.url, str(full))
+        self._save()
+        self._probe(entry)
+        return Registered(message.agent_id, message.url)
+
+    def _deregister(self, agent_id: AgentId, url: str) -> int:
+        removed = self.book.remove(agent_id, url)
+        for entry in removed:
+            self._tell_gone(entry, list(entry.holders.values()))
+        if removed:
+            self._save()
+        return len(removed)
+
+    def _beat(self, beat: Heartbeat) -> bool:
+        """Credit a beat. One of an agent that is not known makes us look for it; it is told to register as well."""
+        if self.book.beat(beat, self.now, self.wall_ms) is not None or self.book.of_agent(beat.agent_id):
+            return True
+        candidates = [message.url for message in self.book.remembered(beat.agent_id)]
+        if beat.agent_id in self.args.known:
+            candidates.append(self.args.known[beat.agent_id])
+        for url in candidates:
+            self._ask_health(beat.agent_id, url)
+        return False
+
+    def _tell_gone(self, entry: Entry[ActorAddress], holders: list[ActorAddress]) -> None:
+        for holder in holders:
+            self.send(holder, InstanceGone(entry.instance))
+
+    # --- probing ---
+
+    def _probe(self, entry: Entry[ActorAddress]) -> None:
+        self._ask_health(entry.agent_id, entry.url)
+
+    def _ask_health(self, agent_id: AgentId, url: str) -> None:
+        tell, me = self.args.ports.tell, self.myAddress
+        self.args.prober.probe(agent_id, url, lambda answer: tell(me, answer))
+
+    def _probed(self, answer: ProbeAnswered) -> None:
+        entry = self.book.find(answer.agent_id, answer.url) or self._dialled_at(answer)
+        if entry is None:
+            if answer.alive and not self.book.of_agent(answer.agent_id):
+                self._recover(answer)
+            return
+        if answer.alive:
+            entry.dial_url = answer.url
+        elif (other := next_url(entry, answer.url)) is not None:
+            self._ask_health(entry.agent_id, other)
+            return
+        gone = self.book.probed(entry, alive=answer.alive, now=self.now, wall_ms=self.wall_ms, mode=answer.mode)
+        self._tell_gone(entry, gone)
+
+    def _dialled_at(self, answer: ProbeAnswered) -> Entry[ActorAddress] | None:
+        """Find the entry whose fallback address was probed."""
+        entries = self.book.of_agent(answer.agent_id)
+        return next((entry for entry in entries if answer.url in fallback_urls(entry)), None)
+
+    def _recover(self, answer: ProbeAnswered) -> None:
+        """Take an agent in that beats and answers but has been forgotten; agents of the first hour never come again."""
+        remembered = self.book.remembered(answer.agent_id)
+        known = next((message for message in remembered if message.url == answer.url), None)
+        message = known or Register(answer.agent_id, answer.url, capabilities={"mode": answer.mode})
+        self.book.register(message, self.now, self.wall_ms)
+        self._save()
+
+    # --- remembering ---
+
+    def _save(self) -> None:
+        rows = [
+            {"id": m.agent_id, "url": m.url, "port": m.port, "peer": m.peer, "capabilities": m.capabilities}
+            for m in self.book.registrations()
+        ]
+        self.send_to(self.args.store_path, SaveDocument(COLLECTION, KEY, {"instances": rows}))
+
+    def _restore(self, document: Mapping[str, object]) -> None:
+        rows = document.get("instances")
+        for row in rows if isinstance(rows, list | tuple) else ():
+            message = Register(AgentId(row["id"]), row["url"], row["port"], row["capabilities"], row["peer"])
+            if self.book.find(message.agent_id, message.url) is None:
+                entry = self.book.register(message, self.now, self.wall_ms)
+                entry.health = Health.SUSPECT
+                self._probe(entry)
+
+    def snapshot(self) -> Mapping[str, object]:
+        """Show instances and their health by agent."""
+        return {
+            f"{info.id} {info.url}": f"{info.status}, {info.links} links, breaker {info.breaker}"
+            for info in self.book.describe("", self.now)
+        }
+
+
+def fallback_urls(entry: Entry[ActorAddress]) -> list[str]:
+    """Where else an instance may be whose registered host does not resolve here: its peer address, then this host."""
+    parts = urlsplit(entry.url)
+    port = entry.port or parts.port
+    if not (parts.hostname or "").startswith("agent-") or port is None:
+        return []
+    hosts = [f"[{entry.peer}]" if ":" in entry.peer else entry.peer] if entry.peer else []
+    return [urlunsplit((parts.scheme, f"{host}:{port}", "", "", "")) for host in [*hosts, "127.0.0.1"]]
+
+
+def next_url(entry: Entry[ActorAddress], tried: str) -> str | None:
+    """Return the next address to probe after ``tried``; None when all have been."""
+    urls = [entry.url, *fallback_urls(entry)]
+    at = urls.index(tried) + 1 if tried in urls else len(urls)
+    return urls[at] if at < len(urls) else None
