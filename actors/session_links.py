@@ -81,13 +81,15 @@ def _lose(r: Reaction, current: Current, reason: ExitReason) -> None:
 def _dial_failed(r: Reaction, swap: Swap, instance: Instance, reason: ExitReason) -> None:
     """The next link ended before it could serve."""
     _note(r, swap.target, instance, swap.generation, reason)
+    swap = swap.pick(swap.generation)  # there is no link any more that anybody could close
+    r.set(swap=swap)
     if r.state.current is None:
         follow(r, swap, reason, instance.url)
         return
     row = TABLE[_cause(reason)]
     if row.bar:
         r.set(barred=r.state.barred | {instance.url})
-    swap = replace(swap.failed(row, instance.url, 0.0), step=Step.PICKING, instance=None)
+    swap = swap.failed(row, instance.url, 0.0)
     if swap.dials >= MAX_DIALS_BEFORE_RETURN:
         go_back(r, swap, f"{swap.target} cannot be reached")
     else:

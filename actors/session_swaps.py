@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from actors.session_state import CutOverDone, Reaction
 
 UNREACHABLE = Crashed(LinkFailed(LinkEnd(FailureKind.UNREACHABLE, Phase.DIALLING, detail="no instance")))
+CLOSE_MARGIN_S = 0.5  # the old link drops its wire at its own deadline; this one only bounds the wait for its exit
 ANNOUNCED = frozenset({SwapReason.HANDOFF, SwapReason.TRANSFER})
 
 
@@ -79,7 +80,7 @@ def handle_picked(r: Reaction, event: InstancePicked) -> None:
     swap = swap.picked(event.instance, must_close=is_closing(r, event.instance))
     r.set(swap=swap)
     if swap.step is Step.CLOSING:
-        r.do(StartTimer(Timer.CLOSING, r.state.settings.close_s))
+        r.do(StartTimer(Timer.CLOSING, r.state.settings.close_s + CLOSE_MARGIN_S))
     else:
         dial(r, swap, event.instance)
 

@@ -1,0 +1,80 @@
+import json
+
+import pytest
+
+from actors.handoff import Handoff, Taken, Verified, of_request, of_tool_result, verification
+from actors.messages import HandoffRequested, ToolReturned
+
+
+def returned(tool="transfer_to_idv", **fields):
+    return ToolReturned(1, tool, "u1", **{"success": True, **fields})
+
+
+@pytest.mark.parametrize(
+    ("tool", "target"),
+    [("transfer_to_idv", "idv"), ("return_to_triage", "triage"), ("bank___transfer_to_mortgage", "mortgage")],
+)
+def test_the_tool_names_the_target(tool, target):
+    assert of_tool_result(returned(tool), {}).target == target
+
+
+def test_the_request_inside_the_result_says_more():
+    request = {"targetAgentId": "persona-mortgage", "context": {"reason": "wants a loan"}, "graphState": {"a": 1}}
+    wish = of_tool_result(returned(result={"handoffRequest": request}), {})
+    assert wish == Handoff(1, "mortgage", "u1", "wants a loan", {"reason": "wants a loan"}, {"a": 1})
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        returned("agentcore_balance"),
+        returned(success=False),
+        returned(error="x"),
+        returned(result={"error": "Invalid tool input"}),
+        returned(result={"message": "Multiple handoff calls blocked"}),
+        returned(result="Already called transfer_to_idv"),
+    ],
+)
+def test_what_moves_nobody(event):
+    assert of_tool_result(event, {}) is None
+
+
+def test_a_request_may_name_a_persona_or_nobody():
+    assert of_request(HandoffRequested(1, "persona-SimpleBanking"), {}).target == "banking"
+    assert of_request(HandoffRequested(1, "x"), {"x": "disputes"}).target == "disputes"
+    assert of_request(HandoffRequested(1, " "), {}) is None
+
+
+SAID = {"auth_status": "VERIFIED", "customer_name": "Sarah Jones", "account": "12345678", "sortCode": "112233"}
+
+
+@pytest.mark.parametrize(
+    "result", [SAID, {"content": [{"text": json.dumps(SAID)}]}, json.dumps(SAID), {"result": SAID}]
+)
+def test_verification_in_every_shape(result):
+    assert verification(returned("perform_idv_check", result=result)) == Verified("Sarah Jones", "12345678", "112233")
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        returned("perform_idv_check", result={"auth_status": "FAILED"}),
+        returned("perform_idv_check", result=SAID, success=False),
+        returned("agentcore_balance", result=SAID),
+        returned("perform_idv_check", result={"content": [{"text": "{"}]}),
+        returned("perform_idv_check", result={"content": ["x"]}),
+        returned("perform_idv_check"),
+    ],
+)
+def test_what_is_no_verification(event):
+    assert verification(event) is None
+
+
+def test_signals_of_one_wish_count_once_and_a_new_call_is_a_new_wish():
+    by_tool, by_request = Handoff(1, "idv", "u1"), Handoff(1, "idv")
+    taken = Taken().take(by_tool)
+    assert not taken.first(by_tool)
+    assert not taken.first(by_request)
+    assert taken.first(Handoff(2, "idv"))
+    assert taken.rearm(1, "idv", "u1") == taken
+    assert taken.rearm(1, "idv", "u2").first(Handoff(1, "idv", "u2"))
