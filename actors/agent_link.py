@@ -141,7 +141,7 @@ class AgentLink(Supervised):
         for effect in effects:
             self._perform(effect)
 
-    def _perform(self, effect: LinkEffect) -> None:  # noqa: C901 - a flat match
+    def _perform(self, effect: LinkEffect) -> None:
         generation = self.args.generation
         match effect:
             case Dial():

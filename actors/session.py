@@ -153,7 +153,7 @@ class SessionActor(Parent):
         for effect in wanted:
             self._perform(effect)
 
-    def _perform(self, effect: fx.SessionEffect) -> None:  # noqa: C901, PLR0912 - a flat match over a closed union
+    def _perform(self, effect: fx.SessionEffect) -> None:
         relay = self.args.relay
         match effect:
             case fx.Pick(generation, agent, exclude):

@@ -56,8 +56,7 @@ def _closed(r: Reaction, generation: Generation) -> None:
 def _lose(r: Reaction, current: Current, reason: ExitReason) -> None:
     """The caller has no link any more."""
     _note(r, r.state.agent, current.instance, current.generation, reason)
-    stable = r.moment.now - current.since >= r.state.settings.healthy_after_s
-    r.set(current=None, gate=None, returned=0 if stable else r.state.returned)
+    r.set(current=None, gate=None)
     if r.state.stage is not Stage.OPEN:
         end(r, Verdict.CALLER_LEFT)
         return

@@ -66,7 +66,7 @@ def step(state: Session, event: SessionInput, moment: Moment) -> tuple[Session, 
     return r.state, tuple(r.effects)
 
 
-def _react(r: Reaction, event: SessionInput) -> None:  # noqa: C901, PLR0912 - a flat match over a closed union
+def _react(r: Reaction, event: SessionInput) -> None:
     match event:
         case CallerChose() | CallerText() | CallerSpoke() | CallerStoppedSpeaking() | CallerConfigured() | CallerSent():
             _caller(r, event)

@@ -475,3 +475,56 @@ def test_signals_of_a_link_that_is_not_current_have_no_effect(world):
     world.caller(*handoff(generation=9))
     assert world.dialer.urls == ["t1"]
     assert Timer.GATE not in world.actor._timers
+
+
+def test_the_first_of_two_different_handoffs_wins(world):
+    world.dialer.behaviour["i1"] = "manual"
+    world.caller(CallerChose("triage"))
+    world.caller(*handoff(), *handoff(target="mortgage", use_id="u2"))
+    assert world.dialer.urls == ["t1", "i1"]
+    wire = world.dialer.attempts[-1].open()
+    world.do(wire.ready)
+    assert world.state.agent == "idv"
+    assert len(world.relay.told("handoff_event")) == 1
+
+
+def test_an_instance_that_was_barred_stays_barred_after_a_backoff(world):
+    world.dialer.behaviour |= {"b1": FailureKind.REJECTED, "b2": FailureKind.UNREACHABLE}
+    world.caller(CallerChose("banking"))
+    world.stage.advance(10)
+    assert world.dialer.urls.count("b1") == 1
+    assert world.dialer.urls.count("b2") > 1
+
+
+def test_a_handoff_under_way_is_the_recovery_when_the_old_agent_dies(world):
+    world.dialer.behaviour["i1"] = "manual"
+    world.caller(CallerChose("triage"), CallerText("a"))
+    world.caller(*handoff(), CallerText("b"))
+    world.do(world.wire.end, FailureKind.BROKEN)
+    world.stage.advance(1.5)
+    wire = world.dialer.attempts[-1].open()
+    world.do(wire.ready)
+    assert world.dialer.urls == ["t1", "i1"]
+    assert texts(wire) == ["b"]
+    assert receipts(world)[-1].outcome is Outcome.DONE
+    assert receipts(world)[-1].ms_without_agent == 1500
+    assert not [name for name in Timer if name in world.actor._timers]
+
+
+def test_a_link_that_is_not_ready_in_time_is_given_up(world):
+    world.dialer.behaviour["b1"] = "silent"
+    world.caller(CallerChose("banking"))
+    silent = world.wire
+    world.stage.advance(world.settings.ready_s + 0.1)
+    assert silent.aborted
+    assert world.dialer.urls == ["b1", "b2"]
+    assert world.state.name == "live"
+
+
+def test_a_wire_that_opens_while_its_link_is_killed_is_dropped(world):
+    world.dialer.behaviour["b1"] = "manual"
+    world.caller(CallerChose("banking"))
+    attempt = world.dialer.attempts[-1]
+    world.ask(KillChild("link-1"))
+    assert attempt.cancelled
+    assert attempt.open().aborted
