@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from actors.registry import RegistryActor
 from actors.session import SessionActor, SessionArgs
 from actors.store import StoreActor, StoreArgs
 from supervisor.dynamic import DynamicPlan, DynamicSupervisor
@@ -29,7 +30,6 @@ NODE, STORE, REGISTRY, SESSIONS = "node", "store", "registry", "sessions"
 REGISTRY_PATH = f"{NODE}/{REGISTRY}"
 STORE_PATH = f"{NODE}/{STORE}"
 SESSIONS_PATH = f"{NODE}/{SESSIONS}"
-REGISTRY_ACTOR = "actors.registry.RegistryActor"
 
 NODE_INTENSITY, NODE_PERIOD_S = 5, 30.0  # store and registry restart in milliseconds; five times is not bad luck
 STOP_MARGIN_S = 2.0  # beyond a session's own closing bound, before it is killed
@@ -37,13 +37,13 @@ STOP_MARGIN_S = 2.0  # beyond a session's own closing bound, before it is killed
 
 @dataclass(frozen=True, slots=True)
 class NodeArgs:
-    """What a process gives its tree; ``registry`` goes to the registry's start unread."""
+    """What a process gives its tree; ``registry`` are the `RegistryArgs`, unread here."""
 
     store: StoreArgs
     registry: object
     max_sessions: int = 10_000
     drain_s: float = 10.0
-    registry_actor: type | str = REGISTRY_ACTOR
+    registry_actor: type = RegistryActor
 
 
 def node_plan(args: NodeArgs) -> SupervisorPlan:
