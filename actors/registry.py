@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit, urlunsplit
 
 from actors.ids import AgentId
@@ -207,7 +207,7 @@ class RegistryActor(Supervised):
     def _restore(self, document: Mapping[str, object]) -> None:
         rows = document.get("instances")
         for row in rows if isinstance(rows, list | tuple) else ():
-            message = Register(AgentId(row["id"]), row["url"], row["port"], row["capabilities"], row["peer"])
+            message = Register(AgentId(row["id"]), row["url"], row["port"], _kept(row["capabilities"]), row["peer"])
             if self.book.find(message.agent_id, message.url) is None:
                 entry = self.book.register(message, self.now, self.wall_ms)
                 entry.health = Health.SUSPECT
@@ -236,3 +236,12 @@ def next_url(entry: Entry[ActorAddress], tried: str) -> str | None:
     urls = [entry.url, *fallback_urls(entry)]
     at = urls.index(tried) + 1 if tried in urls else len(urls)
     return urls[at] if at < len(urls) else None
+
+
+def _kept(capabilities: object) -> Mapping[str, object] | tuple[str, ...]:
+    """Read capabilities back from a document, where a tuple has become a list."""
+    return (
+        tuple(map(str, capabilities))
+        if isinstance(capabilities, list | tuple)
+        else cast("Mapping[str, object]", capabilities)
+    )

@@ -126,7 +126,7 @@ class Parent(Supervised):
 
     # --- the rest is machinery ---
 
-    def handle_protocol(self, message: object, sender: ActorAddress) -> None:  # noqa: C901 - a flat match
+    def handle_protocol(self, message: object, sender: ActorAddress) -> None:
         """React to a message of `protocol`."""
         if self._phase is Phase.ENDED:
             super().handle_protocol(message, sender)

@@ -8,17 +8,19 @@ from thespian.actors import ActorAddress
 
 if TYPE_CHECKING:
     from supervisor.system_base.cell import Cell
+    from supervisor.system_base.engine import Engine
     from supervisor.system_base.external import Endpoint
 
 
 class Address(ActorAddress):  # type: ignore[misc]  # Thespian is untyped
     """The address of one actor of ours. Its ``target`` is None once the actor has ended, so that it keeps nothing."""
 
-    __slots__ = ("target",)
+    __slots__ = ("home", "target")
 
-    def __init__(self, details: str, target: Cell | Endpoint | None = None) -> None:
+    def __init__(self, details: str, home: Engine) -> None:
         super().__init__(details)
-        self.target = target
+        self.home = home
+        self.target: Cell | Endpoint | None = None
 
     def __deepcopy__(self, memo: object) -> Address:
         """Stay the same address: a copied message must not copy the actor behind it."""

@@ -49,6 +49,7 @@ class AsyncioSystemBase:
         loop = loop or asyncio.get_running_loop()
         self.driver = Driver(loop, thread_id if thread_id is not None else threading.get_ident())
         self.engine = Engine(loop.time, self.driver.wake, notify)
+        self.engine.accept = self.driver.accept
         self.driver.engine = self.engine
         self._describe(self.engine.capabilities)
         self._outside = self.engine.open_endpoint()
@@ -129,9 +130,15 @@ class AsyncioSystemBase:
 
     async def ask_async(self, target: ActorAddress, message: object, timeout_s: float | None = None) -> object | None:
         """Send, and wait for the answer to this very message; None when time is up. Any number may wait at once."""
+        return await self.ask_as_async(target, lambda _: message, timeout_s)
+
+    async def ask_as_async(
+        self, target: ActorAddress, message: Callable[[ActorAddress], object], timeout_s: float | None = None
+    ) -> object | None:
+        """Like `ask_async`, for a message that names the asker: ``message`` is given the address for the answer."""
         endpoint = self.engine.open_endpoint()
         try:
-            self.engine.post(target, message, endpoint.address)
+            self.engine.post(target, message(endpoint.address), endpoint.address)
             return await endpoint.take_async(timeout_s)
         finally:
             self.engine.close_endpoint(endpoint)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
+
+    from thespian.actors import ActorAddress
 
     from supervisor.system_base.engine import Engine
 
@@ -42,10 +45,14 @@ class Driver:
     def _run(self) -> None:
         self._soon = None
         engine = self.engine
-        engine.fire_due()
-        if engine.run_batch(BATCH_MESSAGES, self.loop.time() + BATCH_S):
-            self.wake()
-        self._arm()
+        try:
+            engine.fire_due()
+            engine.run_batch(BATCH_MESSAGES, self.loop.time() + BATCH_S)
+        finally:
+            # Also when something escaped: the loop reports it, and the other actors go on.
+            if engine.ready:
+                self.wake()
+            self._arm()
 
     def _arm(self) -> None:
         due = self.engine.wakeups.next_due()
@@ -58,6 +65,14 @@ class Driver:
     def _fire(self) -> None:
         self._later = None
         self.wake()
+
+    def accept(self, target: ActorAddress, message: object, sender: ActorAddress) -> None:
+        """Take a message from another system, whatever thread that runs in."""
+        if self.is_here:
+            self.engine.post(target, message, sender)
+            return
+        with suppress(RuntimeError):  # the loop is closed: nobody is left to count a dead letter
+            self.loop.call_soon_threadsafe(self.engine.post, target, message, sender)
 
     def invoke(self, function: Callable[..., Result], *arguments: object) -> Result:
         """Call on the loop's thread and wait for the result, from whatever thread."""

@@ -46,9 +46,6 @@ SLOW_TURN_S = 0.2
 MAILBOX_LIMIT = 100_000
 """A full mailbox refuses the newest: it becomes a dead letter. ActorExitRequest and ChildActorExited always fit."""
 
-DELIVERIES = 2
-"""Thespian: a message whose handler raises is delivered once more, then the sender gets it back as poison."""
-
 _ALWAYS_FIT = (ActorExitRequest, ChildActorExited)
 _NEVER_DEAD_LETTERS = (ActorExitRequest, ChildActorExited, DeadEnvelope)
 
@@ -79,12 +76,15 @@ class Engine:
         self.handled = 0
         self.dead_letters = 0
         self.prefix = f"/A{next(_systems)}"
-        self.system_address = Address(f"{self.prefix}~System")
+        self.system_address = Address(f"{self.prefix}~System", self)
+        self.accept = self.post
+        """How another system hands a message over; a driver with a thread of its own replaces it."""
         self._numbers = count(1)
         self._cells: dict[str, Cell] = {}
         self._endpoints: dict[str, Endpoint] = {}
         self._names: dict[str, Cell] = {}
         self._dead_letter_actor: Cell | None = None
+        self._running: Cell | None = None
 
     # --- what is there ---
 
@@ -106,7 +106,7 @@ class Engine:
 
     def open_endpoint(self) -> Endpoint:
         """Make an address for somebody outside of the system."""
-        address = Address(f"{self.prefix}~External~{next(self._numbers)}")
+        address = Address(f"{self.prefix}~External~{next(self._numbers)}", self)
         endpoint = Endpoint(address)
         address.target = endpoint
         self._endpoints[address.actorAddressString] = endpoint
@@ -151,7 +151,7 @@ class Engine:
         return self._settle(instance, None if name else parent, name).address
 
     def _settle(self, instance: Any, parent: Cell | None, name: str | None) -> Cell:
-        address = Address(f"{self.prefix}~{next(self._numbers)}")
+        address = Address(f"{self.prefix}~{next(self._numbers)}", self)
         cell = Cell(address, instance, parent, name)
         address.target = cell
         instance._myRef = Reference(self, cell)  # noqa: SLF001 - the seam that Thespian gives to system bases
@@ -165,7 +165,7 @@ class Engine:
         return cell
 
     def _abort(self, parent: Cell, actor: object, details: str) -> Address:
-        address = Address(f"{self.prefix}~{next(self._numbers)}")
+        address = Address(f"{self.prefix}~{next(self._numbers)}", self)
         cell = Cell(address, None, parent, None)
         cell.phase = CellPhase.ABORTED
         cell.failure = "Child Aborted"
@@ -178,8 +178,17 @@ class Engine:
     # --- sending ---
 
     def post(self, target: ActorAddress, message: object, sender: ActorAddress) -> None:
-        """Put a message into a mailbox; what has no mailbox becomes a dead letter."""
-        cell = target.target if type(target) is Address else self.find(target)
+        """Put a message into a mailbox; what has no mailbox becomes a dead letter.
+
+        An actor of another system in this process is reached through that system, so that it runs only there.
+        """
+        if type(target) is Address:
+            if target.home is not self:
+                target.home.accept(target, message, sender)
+                return
+            cell = target.target
+        else:
+            cell = self.find(target)
         if cell is None:
             self._dead_letter(target, message, sender)
             return
@@ -246,17 +255,26 @@ class Engine:
             self._return_mail(cell)
             return
         mailbox = cell.mailbox
-        for _ in range(TURN_MESSAGES):
-            if not mailbox:
-                return
-            message, sender = mailbox[0]
+        self._running = cell
+        try:
+            for _ in range(TURN_MESSAGES):
+                if not mailbox:
+                    break
+                self._take_message(cell, mailbox)
+        finally:
+            # Whatever escapes (a sink that raises, an interrupt) costs one message, never the actor or the system.
+            self._running = None
+            if mailbox:
+                self.ready.append(cell)
+
+    def _take_message(self, cell: Cell, mailbox: deque[tuple[object, ActorAddress]]) -> None:
+        message, sender = mailbox[0]
+        self.handled += 1
+        try:
             self._deliver(cell, message, sender)
-            self.handled += 1
-            if cell.phase is CellPhase.DEAD:
-                return
-            mailbox.popleft()
-        if mailbox:
-            self.ready.append(cell)
+        finally:
+            if mailbox:
+                mailbox.popleft()
 
     def _return_mail(self, cell: Cell) -> None:
         cell.phase = CellPhase.DEAD
@@ -284,10 +302,12 @@ class Engine:
             self._begin_exit(cell, recursive=message.isRecursive)
 
     def _call(self, cell: Cell, message: object, sender: ActorAddress) -> None:
-        """Deliver, and once more if the handler raises; then the sender gets the message back as poison."""
-        deliveries = 1 if isinstance(message, ActorExitRequest) else DELIVERIES
+        """Deliver, and once more if the handler raises; then the sender gets the message back as poison.
+
+        Any exception but an interrupt is the actor's own: a `CancelledError` from a future must not stop the system.
+        """
         details = ""
-        for attempt in range(1, deliveries + 1):
+        for attempt in (1, 2):
             try:
                 answer = cell.instance.receiveMessage(message, sender)  # type: ignore[attr-defined]
                 if hasattr(answer, "__await__"):
@@ -296,10 +316,14 @@ class Engine:
             except SystemExit:
                 self.end(cell)
                 return
-            except Exception:  # noqa: BLE001 - whatever a handler raises is its own affair
+            except KeyboardInterrupt:
+                raise
+            except BaseException:  # noqa: BLE001 - whatever else a handler raises is its own affair
                 details = traceback.format_exc()
                 actor, kind = type(cell.instance).__name__, type(message).__name__
                 self.notify(MessageFailed(cell.address.actorAddressString, actor, kind, attempt, details))
+                if isinstance(message, ActorExitRequest) or getattr(cell.instance, "no_retry", False):
+                    break
             else:
                 return
         if not isinstance(message, (ActorExitRequest, PoisonMessage)):
@@ -352,7 +376,7 @@ class Engine:
         """End an actor now, its children with it, and forget it entirely."""
         if cell.phase is CellPhase.DEAD:
             return
-        first = 0 if cell.phase is CellPhase.ABORTED else 1
+        first = 1 if cell is self._running else 0  # the message being handled is no undelivered one
         cell.phase = CellPhase.DEAD
         for child in list((cell.children or {}).values()):
             self.end(child)

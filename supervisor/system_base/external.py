@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,15 @@ class Endpoint:
                 while not self._mail:
                     waiter = asyncio.get_running_loop().create_future()
                     self._waiting.append(waiter)
-                    await waiter
+                    try:
+                        await waiter
+                    finally:
+                        self._forget(waiter)
         except TimeoutError:
             return None
         return self._mail.popleft()
+
+    def _forget(self, waiter: asyncio.Future[None]) -> None:
+        """Leave no trace of one that stopped waiting."""
+        with suppress(ValueError):
+            self._waiting.remove(waiter)

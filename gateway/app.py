@@ -1,0 +1,163 @@
+"""The composition root: one process's actors, sockets and HTTP, put together and taken apart."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import time
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+from loguru import logger
+
+from actors.ids import AgentId
+from actors.ports import Ports
+from actors.registry import RegistryArgs
+from actors.routing import BANK_AGENTS
+from actors.session import SessionArgs
+from actors.store import StoreArgs
+from actors.topology import NODE, SESSIONS_PATH, STORE_PATH, NodeArgs, node_spec, session_spec
+from gateway import telemetry
+from gateway.agent_socket import AgentDialer
+from gateway.front_door import Callbacks, FrontDoor, Refusal, RequestHead
+from gateway.http_api import Api, ApiSettings
+from gateway.probe import HttpProber
+from gateway.store import MemoryStore, SqliteStore
+from supervisor.messages import Runtime, Start, StartChild, Started, ToPath
+from supervisor.system_base import AsyncioSystemBase, actor_system
+
+if TYPE_CHECKING:
+    from thespian.actors import ActorAddress
+
+    from actors.ids import SessionId
+    from gateway.config import Settings
+    from gateway.relay import CallerRelay
+
+START_S = 10.0
+DEFAULT_PORTS = {
+    "triage": 8081,
+    "banking": 8082,
+    "mortgage": 8083,
+    "idv": 8084,
+    "disputes": 8085,
+    "investigation": 8086,
+}
+
+
+class StartError(Exception):
+    """The tree did not come up."""
+
+
+class Gateway:
+    """One gateway. ``start``, then it serves until ``stop``."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.system = actor_system(notify=telemetry.notice)
+        self.base: AsyncioSystemBase = self.system._systemBase  # noqa: SLF001 - Thespian gives the base no other name
+        self.prober = HttpProber()
+        self.ports = Ports(
+            dialer=AgentDialer(self._bug, dial_s=settings.dial_s),
+            tell=self.base.tell,
+            now=asyncio.get_running_loop().time,
+            wall=time.time,
+            random=random.random,
+        )
+        self.api = Api(self.ask, self._api_settings())
+        self._node: ActorAddress
+        self._door: FrontDoor
+        self._runner: web.AppRunner
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return self._door.port
+
+    async def start(self) -> None:
+        """Start the tree, then listen. Raises `StartError` or ``OSError``."""
+        spec = node_spec(self._node_args())
+        self._node = self.system.createActor(spec.actor)
+        runtime = Runtime(sink=telemetry.SupervisionLog())
+        answer = await self.base.ask_async(self._node, Start(NODE, NODE, 1, spec.args, runtime), START_S)
+        if not isinstance(answer, Started):
+            raise StartError(f"the supervisor tree did not start: {answer}")
+        self._runner = web.AppRunner(self.api.application(), access_log=None)
+        await self._runner.setup()
+        if self._runner.server is None:
+            raise StartError("the HTTP server did not start")
+        callbacks = Callbacks(
+            http=self._runner.server,
+            on_session=self._begin,
+            on_bug=self._bug,
+            now=self.ports.now,
+            wall=self.ports.wall,
+            accept=self._admit,
+        )
+        self._door = FrontDoor(callbacks)
+        await self._door.start(self.settings.host, self.settings.port)
+
+    async def stop(self) -> None:
+        """Stop accepting, tell the callers, end the actors; each phase within ``stop_s``."""
+        await self._door.stop(self.settings.stop_s)
+        await self.base.shutdown_async(self.settings.stop_s)
+        await self.prober.stop()
+        await self._runner.cleanup()
+
+    async def ask(self, path: str, message: object, deadline_s: float) -> object | None:
+        """Ask the actor at a path of the tree; None when it does not answer in time."""
+        if path == NODE:
+            return await self.base.ask_async(self._node, message, deadline_s)
+        return await self.base.ask_as_async(self._node, partial(ToPath, path, message), deadline_s)
+
+    def _begin(self, relay: CallerRelay, session_id: SessionId, _remote: str) -> None:
+        args = SessionArgs(session_id, relay, self.ports, self.settings.session, telemetry.trace)
+        start = StartChild(session_spec(args))
+        self.base.tell(self._node, ToPath(SESSIONS_PATH, start, self._node))
+
+    def _admit(self, _: RequestHead) -> Refusal | None:
+        if self._door.open_sessions >= self.settings.max_sessions:
+            return Refusal("the gateway is full; try again")
+        return None
+
+    def _bug(self, error: BaseException) -> None:
+        logger.opt(exception=error).error("a connection's callback failed; that connection is closed")
+
+    def _node_args(self) -> NodeArgs:
+        settings = self.settings
+        if settings.store == "sqlite":
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
+            opened: Any = partial(SqliteStore, settings.data_dir / "understudy.sqlite")
+        else:
+            opened = MemoryStore
+        known = {AgentId(agent): f"ws://127.0.0.1:{DEFAULT_PORTS[agent]}" for agent in BANK_AGENTS}
+        registry = RegistryArgs(self.ports, self.prober, STORE_PATH, known=known)
+        return NodeArgs(StoreArgs(opened), registry, max_sessions=settings.max_sessions)
+
+    def _api_settings(self) -> ApiSettings:
+        settings = self.settings
+        token = settings.admin_token.get_secret_value() if settings.admin_token else None
+        return ApiSettings(token, settings.cors_origins, settings.body_limit, settings.agent_hosts)
+
+
+async def serve(settings: Settings) -> None:
+    """Run a gateway until SIGINT or SIGTERM."""
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, told.set)
+    loop.set_exception_handler(_log_and_carry_on)
+    gateway = Gateway(settings)
+    await gateway.start()
+    logger.info("Gateway listening on {}:{}", settings.host, gateway.port)
+    await told.wait()
+    logger.info("Stopping")
+    with suppress(TimeoutError):
+        await gateway.stop()
+
+
+def _log_and_carry_on(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what no one caught; the process ends only when told to."""
+    logger.opt(exception=context.get("exception")).error("uncaught: {}", context.get("message"))

@@ -1,0 +1,85 @@
+"""Settings, parsed once: flags over environment over file over defaults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from actors.ports import SessionSettings
+
+CONFIG_FILE = Path("understudy.toml")
+
+
+class BadSettings(Exception):  # noqa: N818 - what the person gave, not what we did
+    """One line per setting that cannot be used."""
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Environment names are ``UNDERSTUDY_`` plus the field; ``PORT`` works as of old."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="UNDERSTUDY_", frozen=True, toml_file=CONFIG_FILE, extra="forbid", populate_by_name=True
+    )
+
+    host: str = "0.0.0.0"  # noqa: S104 - agents and browsers of other hosts connect, as they always did
+    port: int = Field(8080, ge=0, le=65535, validation_alias=AliasChoices("UNDERSTUDY_PORT", "PORT", "port"))
+    log_format: Literal["human", "json"] = "human"
+    log_level: Literal["TRACE", "DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    admin_token: SecretStr | None = None
+    """Without a token the admin pages answer loopback only."""
+    cors_origins: tuple[str, ...] = ("*",)
+    body_limit: int = Field(100 * 1024, ge=1024)
+    max_sessions: int = Field(10_000, ge=1)
+    store: Literal["memory", "sqlite"] = "memory"
+    data_dir: Path = Path("var")
+    agent_hosts: tuple[str, ...] = ()
+    """Hosts that agents may register with; empty allows all."""
+
+    dial_s: float = Field(5.0, gt=0)
+    ready_s: float = Field(5.0, gt=0)
+    patience_s: float = Field(15.0, gt=0)
+    park_s: float = Field(10.0, ge=0)
+    memory_ttl_s: float = Field(3600.0, gt=0)
+    stop_s: float = Field(5.0, gt=0)
+    """How long callers and actors may take to end when the gateway stops."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic passes them by name
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, then environment, then the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def session(self) -> SessionSettings:
+        """The part that sessions need."""
+        return SessionSettings(
+            dial_s=self.dial_s,
+            ready_s=self.ready_s,
+            patience_s=self.patience_s,
+            park_s=self.park_s,
+            memory_ttl_s=self.memory_ttl_s,
+        )
+
+
+def load(**flags: object) -> Settings:
+    """Read the settings; flags that are None were not given. Raises `BadSettings`."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # validated by pydantic
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_input=False)]
+        raise BadSettings("\n".join(lines)) from None

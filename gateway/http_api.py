@@ -1,0 +1,331 @@
+"""The REST API for agents and frontends, and the admin tree. Bodies and ids are validated, errors are JSON."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import re
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from loguru import logger
+
+from actors.ids import AgentId
+from actors.messages import CallTransferred, MemoryRead, PatchMemory, ReadMemory, TransferCall
+from actors.registry_messages import (
+    AgentInfo,
+    AgentList,
+    Deregister,
+    Deregistered,
+    Heartbeat,
+    HeartbeatSeen,
+    ListAgents,
+    Register,
+    Registered,
+    ReportStatus,
+)
+from actors.topology import REGISTRY_PATH, SESSIONS_PATH
+from supervisor.messages import NoSuchChild, SnapshotReply, SnapshotRequest
+from supervisor.snapshot import to_dict, to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from supervisor.snapshot import Snapshot
+
+    Ask = Callable[[str, object, float], Awaitable[object | None]]
+    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+ASK_S = 2.0
+TRANSFER_S = 15.0
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+MAX_URL = 2048
+STATUSES = frozenset({"ready", "busy", "error"})
+
+Reply = TypeVar("Reply")
+
+
+class ApiError(Exception):
+    """Answered as ``{"error": ...}`` with its status."""
+
+    def __init__(self, status: int, error: str) -> None:
+        super().__init__(error)
+        self.status = status
+        self.body: dict[str, object] = {"success": False, "error": error}
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """What the API needs of the settings."""
+
+    admin_token: str | None
+    cors_origins: tuple[str, ...]
+    body_limit: int
+    agent_hosts: tuple[str, ...]
+
+
+class Api:
+    """Routes. ``ask(path, message, deadline)`` reaches the actor at a path of the tree."""
+
+    def __init__(self, ask: Ask, settings: ApiSettings) -> None:
+        self._ask_path = ask
+        self.settings = settings
+
+    def application(self) -> web.Application:
+        """Build the aiohttp application."""
+        app = web.Application(middlewares=[self._cors, errors_as_json], client_max_size=self.settings.body_limit)
+        app.add_routes(
+            [
+                web.get("/health", self.health),
+                web.post("/api/agents/register", self.register),
+                web.post("/api/agents/heartbeat", self.heartbeat),
+                web.get("/api/agents", self.agents),
+                web.get("/api/agents/{id}", self.agent),
+                web.post("/api/agents/{id}/status", self.status),
+                web.delete("/api/agents/{id}", self.deregister),
+                web.get("/api/sessions/{id}/memory", self.read_memory),
+                web.post("/api/sessions/{id}/memory", self.write_memory),
+                web.post("/api/sessions/{id}/transfer", self.transfer),
+                web.get("/admin/tree", self.tree),
+            ]
+        )
+        return app
+
+    # --- agents ---
+
+    async def health(self, _: web.Request) -> web.Response:
+        """Answer within the deadline, whatever the registry does."""
+        answer = await self._ask_path(REGISTRY_PATH, ListAgents(), ASK_S)
+        agents = len(answer.agents) if isinstance(answer, AgentList) else 0
+        state = "healthy" if isinstance(answer, AgentList) else "degraded"
+        return web.json_response({"status": state, "service": "gateway", "agents": agents, "timestamp": iso_now()})
+
+    async def register(self, request: web.Request) -> web.Response:
+        """Take an instance in."""
+        body = await json_object(request)
+        port = body.get("port")
+        if port is not None and (not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 65536):
+            raise ApiError(400, "port must be a number from 1 to 65535")
+        capabilities = body.get("capabilities") or {}
+        if not isinstance(capabilities, dict | list):
+            raise ApiError(400, "capabilities must be an object or a list")
+        message = Register(
+            agent_id=an_id(body.get("id"), "id"),
+            url=self._agent_url(body.get("url")),
+            port=port,
+            capabilities=capabilities if isinstance(capabilities, dict) else tuple(map(str, capabilities)),
+            peer=request.remote or "",
+        )
+        answer = await self._ask(REGISTRY_PATH, message, Registered)
+        if answer.error:
+            raise ApiError(503, answer.error)
+        return web.json_response({"success": True, "message": f"Agent {answer.agent_id} registered"})
+
+    def _agent_url(self, url: object) -> str:
+        if not isinstance(url, str) or len(url) > MAX_URL:
+            raise ApiError(400, "url must be text of at most 2048 characters")
+        try:
+            parts = urlsplit(url)
+            port_ok = parts.port is None or parts.port > 0
+        except ValueError:
+            raise ApiError(400, "url cannot be read") from None
+        if parts.scheme not in {"ws", "wss", "http", "https"} or not parts.hostname or not port_ok:
+            raise ApiError(400, "url must be ws://, wss://, http:// or https:// with a host")
+        if self.settings.agent_hosts and parts.hostname not in self.settings.agent_hosts:
+            raise ApiError(403, f"agents may not register with the host {parts.hostname}")
+        return url
+
+    async def heartbeat(self, request: web.Request) -> web.Response:
+        """Credit an instance; ``known`` false asks it to register again."""
+        body = await json_object(request)
+        url, port, active = body.get("url"), body.get("port"), body.get("activeSessions")
+        message = Heartbeat(
+            agent_id=an_id(body.get("agentId"), "agentId"),
+            url=url if isinstance(url, str) else "",
+            port=port if isinstance(port, int) else None,
+            peer=request.remote or "",
+            active_sessions=active if isinstance(active, int) else 0,
+        )
+        answer = await self._ask(REGISTRY_PATH, message, HeartbeatSeen)
+        return web.json_response({"success": True, "known": answer.known})
+
+    async def agents(self, _: web.Request) -> web.Response:
+        """List all instances."""
+        answer = await self._ask(REGISTRY_PATH, ListAgents(), AgentList)
+        return web.json_response([agent_json(info) for info in answer.agents])
+
+    async def agent(self, request: web.Request) -> web.Response:
+        """Show one agent: its first instance, as of old, with all under ``instances``."""
+        agent_id = an_id(request.match_info["id"], "id")
+        answer = await self._ask(REGISTRY_PATH, ListAgents(agent_id), AgentList)
+        if not answer.agents:
+            raise ApiError(404, f"Agent {agent_id} not found")
+        rows = [agent_json(info) for info in answer.agents]
+        return web.json_response({**rows[0], "instances": rows})
+
+    async def status(self, request: web.Request) -> web.Response:
+        """Take an agent's own word on how it is; it counts as a sign of life."""
+        agent_id = an_id(request.match_info["id"], "id")
+        body = await json_object(request)
+        status = body.get("status")
+        if status not in STATUSES:
+            raise ApiError(400, "status must be ready, busy or error")
+        await self._ask(REGISTRY_PATH, ReportStatus(agent_id, str(status)), HeartbeatSeen)
+        return web.json_response({"success": True, "agentId": agent_id, "status": status, "timestamp": iso_now()})
+
+    async def deregister(self, request: web.Request) -> web.Response:
+        """Remove all instances of an agent, or the one given by ``?url=``."""
+        agent_id = an_id(request.match_info["id"], "id")
+        answer = await self._ask(REGISTRY_PATH, Deregister(agent_id, request.query.get("url", "")), Deregistered)
+        if not answer.count:
+            raise ApiError(404, f"Agent {agent_id} not found")
+        return web.json_response({"success": True, "removed": answer.count})
+
+    # --- sessions ---
+
+    async def read_memory(self, request: web.Request) -> web.Response:
+        """Read a live session's memory."""
+        answer = await self._ask_session(request, ReadMemory(), MemoryRead)
+        return web.json_response({"success": True, "memory": answer.memory, "timestamp": iso_now()})
+
+    async def write_memory(self, request: web.Request) -> web.Response:
+        """Merge into a live session's memory."""
+        patch = (await json_object(request)).get("memory")
+        if not isinstance(patch, dict):
+            raise ApiError(400, "memory must be an object")
+        await self._ask_session(request, PatchMemory(patch), MemoryRead)
+        return web.json_response({"success": True, "sessionId": request.match_info["id"], "timestamp": iso_now()})
+
+    async def transfer(self, request: web.Request) -> web.Response:
+        """Move the live call; answers when the caller is with the other agent, or has stayed."""
+        body = await json_object(request)
+        target = an_id(body.get("targetAgent"), "targetAgent")
+        message = TransferCall(target, str(body.get("reason") or "")[:500])
+        answer = await self._ask_session(request, message, CallTransferred, TRANSFER_S)
+        if answer.error:
+            raise ApiError(409, answer.error)
+        session_id = request.match_info["id"]
+        done = {"success": True, "sessionId": session_id, "targetAgent": answer.target, "timestamp": iso_now()}
+        return web.json_response(done)
+
+    # --- admin ---
+
+    async def tree(self, request: web.Request) -> web.Response:
+        """Show the running tree, as JSON or with ``?format=text``."""
+        self._admit(request)
+        snapshot = await self.snapshot()
+        if request.query.get("format") == "text":
+            return web.Response(text=to_text(snapshot) + "\n")
+        return web.json_response(to_dict(snapshot))
+
+    async def snapshot(self) -> Snapshot:
+        """Take a picture of the tree."""
+        return (await self._ask("node", SnapshotRequest(), SnapshotReply)).snapshot
+
+    def _admit(self, request: web.Request) -> None:
+        token = self.settings.admin_token
+        if token is None:
+            if not is_loopback(request.remote):
+                raise ApiError(403, "no admin token is configured, so only loopback may look")
+            return
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if not hmac.compare_digest(given.encode(), token.encode()):
+            raise ApiError(401, "a valid bearer token is needed")
+
+    # --- inside ---
+
+    async def _ask(self, path: str, message: object, reply: type[Reply], deadline_s: float = ASK_S) -> Reply:
+        answer = await self._ask_path(path, message, deadline_s)
+        if isinstance(answer, reply):
+            return answer
+        if isinstance(answer, NoSuchChild):
+            raise ApiError(404, "Session not found" if path.startswith(SESSIONS_PATH) else "not running; try again")
+        raise ApiError(503, "no answer in time; try again")
+
+    async def _ask_session(
+        self, request: web.Request, message: object, reply: type[Reply], deadline_s: float = ASK_S
+    ) -> Reply:
+        session_id = an_id(request.match_info["id"], "id")
+        return await self._ask(f"{SESSIONS_PATH}/{session_id}", message, reply, deadline_s)
+
+    @web.middleware
+    async def _cors(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        origin = request.headers.get("Origin", "")
+        allowed = "*" if "*" in self.settings.cors_origins else origin if origin in self.settings.cors_origins else ""
+        preflight = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+        response = web.Response(status=204) if preflight else await handler(request)
+        if allowed:
+            response.headers["Access-Control-Allow-Origin"] = allowed
+            response.headers["Vary"] = "Origin"
+        if preflight and allowed:
+            response.headers["Access-Control-Allow-Methods"] = "GET,HEAD,PUT,PATCH,POST,DELETE"
+            response.headers["Access-Control-Allow-Headers"] = request.headers.get(
+                "Access-Control-Request-Headers", "*"
+            )
+        return response
+
+
+@web.middleware
+async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer every error as JSON; an exception of ours is logged and told as 500 without its text."""
+    try:
+        return await handler(request)
+    except ApiError as error:
+        return web.json_response(error.body, status=error.status)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return web.json_response({"error": f"{error.reason}: {request.method} {request.path}"}, status=error.status)
+    except Exception:  # noqa: BLE001 - one request's bug is that request's 500
+        logger.exception("{} {} failed", request.method, request.path)
+        return web.json_response({"error": "internal error"}, status=500)
+
+
+async def json_object(request: web.Request) -> dict[str, Any]:
+    """Read a body that must be a JSON object."""
+    try:
+        body = await request.json()
+    except (ValueError, RecursionError):
+        raise ApiError(400, "the body is not JSON") from None
+    if not isinstance(body, dict):
+        raise ApiError(400, "the body must be a JSON object")
+    return body
+
+
+def an_id(value: object, name: str) -> AgentId:
+    """Validate an id: letters, digits, dot, dash and underscore; 128 characters at most."""
+    if not isinstance(value, str) or not ID.fullmatch(value):
+        raise ApiError(400, f"{name} must match {ID.pattern}")
+    return AgentId(value)
+
+
+def agent_json(info: AgentInfo) -> Mapping[str, object]:
+    """Show an instance as the REST API always has, and how it is loaded."""
+    return {
+        "id": info.id,
+        "url": info.url,
+        "status": info.status,
+        "capabilities": info.capabilities,
+        "lastHeartbeat": info.last_heartbeat_ms,
+        "port": info.port,
+        "activeSessions": info.active_sessions,
+        "links": info.links,
+        "breaker": info.breaker,
+    }
+
+
+def is_loopback(remote: str | None) -> bool:
+    """Tell whether an address is of this host."""
+    try:
+        return remote is not None and ipaddress.ip_address(remote).is_loopback
+    except ValueError:
+        return False
+
+
+def iso_now() -> str:
+    """Return the present time, UTC, with milliseconds."""
+    return datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

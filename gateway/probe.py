@@ -1,0 +1,63 @@
+"""Asking an agent instance over HTTP whether it is alive."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from actors.registry_messages import ProbeAnswered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from actors.ids import AgentId
+
+DEADLINE_S = 3.0
+
+
+class HttpProber:
+    """A `Prober`. Bounded: at most as many requests at once as its connector has room for."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._client: aiohttp.ClientSession | None = None
+
+    def probe(self, agent_id: AgentId, url: str, deliver: Callable[[ProbeAnswered], None]) -> None:
+        """GET ``/health``; delivers exactly once unless the prober is stopped."""
+        task = asyncio.get_running_loop().create_task(self._ask(agent_id, url, deliver), name=f"probe {agent_id} {url}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _ask(self, agent_id: AgentId, url: str, deliver: Callable[[ProbeAnswered], None]) -> None:
+        if self._client is None:
+            self._client = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=DEADLINE_S), connector=aiohttp.TCPConnector(limit=32)
+            )
+        alive, mode = False, ""
+        try:
+            async with self._client.get(health_url(url)) as answer:
+                body = await answer.json(content_type=None)
+                said = body.get("agentId", agent_id) if isinstance(body, dict) else None
+                alive = answer.status == 200 and said == agent_id
+                mode = str(body.get("mode") or "") if alive else ""
+        except (aiohttp.ClientError, OSError, ValueError, TimeoutError):
+            pass  # not alive, for whatever reason
+        deliver(ProbeAnswered(agent_id, url, alive, mode))
+
+    async def stop(self) -> None:
+        """Give up what is under way."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._client is not None:
+            await self._client.close()
+
+
+def health_url(url: str) -> str:
+    """Return the address of ``/health`` beside a WebSocket address."""
+    parts = urlsplit(url)
+    scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
+    return f"{scheme}://{parts.netloc}/health"

@@ -1,0 +1,61 @@
+"""What actors and runtime report, as log lines. Everything here only reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from loguru import logger
+
+from actors.session_events import LinkLost, Routed, SessionEnded, SwapEnded
+from supervisor import events
+from supervisor.reasons import describe, is_abnormal
+from supervisor.system_base import CreationFailed, DeadLetter, MessageFailed, SlowTurn
+
+if TYPE_CHECKING:
+    from actors.ids import SessionId
+    from supervisor.events import SupervisionEvent
+    from supervisor.system_base import Notice
+
+
+class SupervisionLog:
+    """An `EventSink`."""
+
+    def emit(self, event: SupervisionEvent) -> None:
+        """Log one event at the level that its meaning deserves."""
+        match event:
+            case events.ActorFailed(path, incarnation, where, error):
+                logger.opt(exception=error).error("{} #{} failed in {}", path, incarnation, where)
+            case events.ChildExited(path, incarnation, reason, lived_s):
+                level = "WARNING" if is_abnormal(reason) else "DEBUG"
+                logger.log(level, "{} #{} ended after {:.1f} s: {}", path, incarnation, lived_s, describe(reason))
+            case events.ChildStarted():
+                logger.debug("{} #{} started", event.path, event.incarnation)
+            case _:
+                logger.warning("{}", event)
+
+
+def trace(session_id: SessionId, event: object) -> None:
+    """Log what happened to a session; a `Tracer`."""
+    log = logger.bind(session=f"[{session_id[:8]}] ")
+    match event:
+        case Routed():
+            log.info("Routing session {} to agent: {}", session_id, event.agent_id)
+        case LinkLost():
+            log.warning("link {} to {} lost: {} {}", event.generation, event.agent_id, event.cause, event.detail)
+        case SwapEnded(receipt=receipt):
+            log.info("swap: {}", receipt.describe())
+        case SessionEnded():
+            log.info("ended: {} after {:.1f} s, {} swaps", event.verdict, event.duration_s, event.swaps)
+
+
+def notice(event: Notice) -> None:
+    """Log what the actor runtime has to say."""
+    match event:
+        case DeadLetter(target, message):
+            logger.debug("dead letter for {}: {}", target, type(message).__name__)
+        case MessageFailed():
+            logger.error("{} failed at {}: {}", event.actor, event.message_type, event.details)
+        case CreationFailed():
+            logger.error("{} could not be created: {}", event.actor, event.details)
+        case SlowTurn():
+            logger.warning("{} took {:.3f} s for {}", event.actor, event.seconds, event.message_type)
