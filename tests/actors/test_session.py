@@ -192,6 +192,17 @@ def test_a_verified_caller_goes_where_he_wanted_unless_the_agent_sends_him(world
     assert world.state.memory["userName"] == "Sarah Jones"
 
 
+def test_the_gate_lets_the_agent_finish_speaking(world):
+    world.caller(CallerChose("idv"), CallerText("I need a mortgage"))
+    world.caller(verified())
+    world.stage.advance(1.5)
+    world.caller(TranscriptSeen(1, "assistant", "Thank you, Sarah. You're verified.", final=True))
+    world.stage.advance(1.9)
+    assert world.dialer.urls == ["i1"]
+    world.stage.advance(0.2)
+    assert world.dialer.urls == ["i1", "m1"]
+
+
 def test_an_explicit_handoff_beats_the_gate(world):
     world.caller(CallerChose("idv"))
     world.caller(verified(), *handoff(target="mortgage"))
