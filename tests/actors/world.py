@@ -152,7 +152,7 @@ class Registry(Supervised):
     def handle_start(self, args):
         self.world = args
 
-    def handle(self, message, sender):  # noqa: ARG002
+    def handle(self, message, sender):
         self.world.asked.append(message)
         if not isinstance(message, PickInstance) or self.world.registry_silent:
             return

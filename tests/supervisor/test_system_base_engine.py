@@ -1,5 +1,5 @@
 """Thespian's semantics on the engine alone: no loop, no thread, a clock that the test moves."""
-# ruff: noqa: N802, ARG002, ARG004 - the signatures are Thespian's
+# ruff: noqa: N802 - the signatures are Thespian's
 
 import asyncio
 import sys
