@@ -18,6 +18,7 @@ from actors.messages import (
 from actors.ports import RelayCounters, Replayed
 from gateway.agent_socket import AgentSocket
 from gateway.close_codes import TO_CALLER
+from gateway.socket_core import Phase
 from gateway.stash import Stash
 from gateway.translate import Translator
 from gateway.wire import Malformed, Ping, decode, encode, parse_caller, sniff_type
@@ -104,16 +105,18 @@ class CallerRelay:
 
     def forward_text(self, message: CallerText) -> None:
         """Pass one caller's text on."""
-        if self._target is not None and self._instance is not None:
-            self._write(self._target, encode(_text_frame(message, self._instance)))
+        target = self._open_target()
+        if target is not None and self._instance is not None:
+            self._write(target, encode(_text_frame(message, self._instance)))
         else:
             self._keep(message, len(message.text.encode(errors="replace")) + 64)
 
     def send_to_agent(self, message: Json) -> None:
         """Write a control message."""
         data = encode(message)
-        if self._target is not None:
-            self._write(self._target, data)
+        target = self._open_target()
+        if target is not None:
+            self._write(target, data)
         else:
             self._keep(message, len(data))
 
@@ -162,7 +165,7 @@ class CallerRelay:
             self.on_caller_text(data)
             return
         self._caller_audio_at = self._now()
-        target = self._target
+        target = self._open_target()
         if target is not None:
             target.send_binary(data)
             self._to_agent[0] += 1
@@ -234,6 +237,11 @@ class CallerRelay:
             (self._client.pause_reading if slow else self._client.resume_reading)()
 
     # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _open_target(self) -> AgentSocket | None:
+        if self._target is not None and self._target.phase is not Phase.OPEN:
+            self.hold()  # the wire ended, and the session has not said so yet
+        return self._target
 
     def _tell(self, event: RelayEvent) -> None:
         if self._deliver is not None:

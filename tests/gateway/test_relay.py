@@ -137,6 +137,37 @@ async def test_a_call_flows_both_ways_after_what_was_stashed(place: Place) -> No
         assert isinstance(await place.event(), CallerGone)
 
 
+async def test_what_is_said_after_the_agent_left_reaches_the_next_one(place: Place) -> None:
+    heard: asyncio.Queue[Any] = asyncio.Queue()
+    wire_events: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def agent(socket: Any) -> None:
+        async for frame in socket:
+            if frame == b"bye":
+                return
+            heard.put_nowait(frame)
+
+    async with serve(agent, "127.0.0.1", 0) as server, connect(place.url) as caller:
+        relay = await asyncio.wait_for(place.relays.get(), 5)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        dialer = AgentDialer(place.bugs.append)
+        dialer.dial(url, wire_events.put_nowait)
+        first = await asyncio.wait_for(wire_events.get(), 5)
+        relay.cut_over(first.wire, Generation(1), Instance(AgentId("banking"), "x"))
+        await caller.send(b"bye")
+        assert isinstance(await asyncio.wait_for(wire_events.get(), 5), WireClosed)
+
+        await caller.send(b"\x01\x02\x03")
+        assert await place.event() == CallerSpoke()
+        relay.send_to_agent({"type": "note"})
+        dialer.dial(url, wire_events.put_nowait)
+        second = await asyncio.wait_for(wire_events.get(), 5)
+        replayed = relay.cut_over(second.wire, Generation(2), Instance(AgentId("banking"), "y"))
+        assert (replayed.texts, replayed.audio_frames, replayed.audio_bytes) == (1, 1, 3)
+        frames = [await asyncio.wait_for(heard.get(), 5) for _ in range(2)]
+        assert b"\x01\x02\x03" in frames
+
+
 async def test_the_caller_is_answered_without_an_agent(place: Place) -> None:
     async with connect(place.url) as caller:
         await recv(caller)
