@@ -115,13 +115,18 @@ class FrontDoor:
                 relay.abort()
 
     def open_session(self, remote: str) -> ClientSocket:
-        """Make the socket, relay and id of a new session."""
+        """Make the socket, relay and id of a new session; it counts from its opening, for an upgrade may still fail."""
         session_id = SessionId(str(uuid4()))
         client = _CountedSocket(self, session_id)
         calls = self.callbacks
-        self._relays[session_id] = relay = CallerRelay(session_id, client, calls.now, calls.wall, calls.stash())
-        self._gone.clear()
-        client.opened = lambda: calls.on_session(relay, session_id, remote)
+        relay = CallerRelay(session_id, client, calls.now, calls.wall, calls.stash())
+
+        def opened() -> None:
+            self._relays[session_id] = relay
+            self._gone.clear()
+            calls.on_session(relay, session_id, remote)
+
+        client.opened = opened
         return client
 
     def forget(self, session_id: SessionId) -> None:

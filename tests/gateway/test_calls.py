@@ -194,3 +194,15 @@ async def test_a_caller_can_be_moved_over_rest(gateway):
             assert (answer.status, (await answer.json())["targetAgent"]) == (200, "banking")
         await socket.send(json.dumps({"type": "text_input", "text": "still there?"}))
         assert (await until(socket, said))["text"] == "banking heard still there?"
+
+
+async def test_upgrades_that_fail_are_not_counted(gateway):
+    request = b"GET /sonic HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n%s\r\n"
+    for broken in (b"Sec-WebSocket-Version: 13\r\n", b"Sec-WebSocket-Key: eA==\r\nSec-WebSocket-Version: 7\r\n"):
+        for _ in range(25):
+            reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+            writer.write(request % broken)
+            async with asyncio.timeout(PATIENCE_S):
+                assert b" 101 " not in (await reader.read()).split(b"\r\n")[0]
+            writer.close()
+    assert gateway._door.open_sessions == 0

@@ -1,5 +1,6 @@
 """A caller, and the part of a gateway that carries memory between agents, without sockets."""
 
+import weakref
 from collections import deque
 
 from agents.bank import Bank
@@ -13,6 +14,7 @@ from agents.toolbox import Toolbox, load_definitions
 class Caller:
     def __init__(self, agent="triage", **memory):
         self.bank = Bank()
+        weakref.finalize(self, self.bank.close)
         self.memory = {"verified": False, **memory}
         self.route = []
         self.tools = []
