@@ -1,8 +1,8 @@
 """`AsyncioSystemBase`: what Thespian's `ActorSystem` calls, on an asyncio loop.
 
 Given as an object it runs on the loop that is running; by name it runs a loop in a thread of its own. From other
-threads every call works and blocks; on the loop itself the blocking ones raise `WouldDeadlockError`, and have awaitable
-counterparts.
+threads every call works and blocks; on the running loop itself the blocking ones raise `WouldDeadlockError`, and have
+awaitable counterparts. In the loop's thread while the loop stands still, they run it until they have their answer.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from thespian.actors import ActorSystem, ThespianGeneration
 
+from supervisor.system_base.cell import Cell
 from supervisor.system_base.driver import Driver
 from supervisor.system_base.engine import Engine, ignore
 from supervisor.system_base.errors import OutOfScopeError, WouldDeadlockError
@@ -91,16 +92,19 @@ class AsyncioSystemBase:
         """Send, and wait for the first message from *any* actor; None when time is up. Not on the loop."""
         self._refuse_here("ask")
         self._post(target, message, self._outside)
-        return self._outside.take(seconds(timeout))
+        return self._take(self._outside, timeout)
 
     def listen(self, timeout: object = None) -> object | None:
         """Wait for the next message from any actor; None when time is up. Not on the loop."""
         self._refuse_here("listen")
-        return self._outside.take(seconds(timeout))
+        return self._take(self._outside, timeout)
 
     def shutdown(self) -> None:
         """Ask all actors to exit, wait at most `SHUTDOWN_S`, end the rest. Not on the loop."""
         self._refuse_here("shutdown")
+        if self.driver.is_here:
+            self.driver.loop.run_until_complete(self.shutdown_async())
+            return
         self.driver.invoke(self.engine.begin_shutdown)
         deadline = time.monotonic() + SHUTDOWN_S
         while self.driver.invoke(self.engine.__len__) and time.monotonic() < deadline:
@@ -166,10 +170,16 @@ class AsyncioSystemBase:
         return {
             "actors": len(engine),
             "ready": len(engine.ready),
+            "waiting": sum(len(cell.mailbox) for cell in engine.cells()),
             "timers": len(engine.wakeups),
             "dead_letters": engine.dead_letters,
             "handled": engine.handled,
         }
+
+    def mailbox_depth(self, address: ActorAddress) -> int:
+        """How many messages wait for an actor, the one it handles included; 0 for one that is gone."""
+        target = self.engine.find(address)
+        return len(target.mailbox) if isinstance(target, Cell) else 0
 
     # --- inside ---
 
@@ -179,8 +189,13 @@ class AsyncioSystemBase:
         else:
             self.driver.invoke(self.engine.post, target, message, endpoint.address)
 
-    def _refuse_here(self, call: str) -> None:
+    def _take(self, endpoint: Endpoint, timeout: object) -> object | None:
         if self.driver.is_here:
+            return self.driver.loop.run_until_complete(endpoint.take_async(seconds(timeout)))
+        return endpoint.take(seconds(timeout))
+
+    def _refuse_here(self, call: str) -> None:
+        if self.driver.is_here and self.driver.loop.is_running():
             raise WouldDeadlockError(call)
 
     def _finish(self) -> None:
@@ -203,12 +218,12 @@ class PrivateContext:
         """Send from this end and wait for the first message to it."""
         self._base._refuse_here("ask")  # noqa: SLF001 - the base's own second half
         self.tell(target, message)
-        return self._endpoint.take(seconds(timeout))
+        return self._base._take(self._endpoint, timeout)  # noqa: SLF001 - the base's own second half
 
     def listen(self, timeout: object = None) -> object | None:
         """Wait for the next message to this end."""
         self._base._refuse_here("listen")  # noqa: SLF001 - the base's own second half
-        return self._endpoint.take(seconds(timeout))
+        return self._base._take(self._endpoint, timeout)  # noqa: SLF001 - the base's own second half
 
     def newPrimaryActor(self, *arguments: Any) -> Address:  # noqa: N802 - Thespian's name
         """Create a top-level actor."""

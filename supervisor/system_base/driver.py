@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+HAND_OVER_S = 60.0
+"""Thespian's bound for handing a call over to the system. Then the caller gets a `TimeoutError`: the loop is stuck."""
+
 BATCH_MESSAGES = 256
 BATCH_S = 0.005
 """A burst of messages holds the loop no longer than this between two looks at the sockets."""
@@ -87,7 +90,7 @@ class Driver:
                 outcome.set_exception(error)
 
         self.loop.call_soon_threadsafe(call)
-        return outcome.result()
+        return outcome.result(HAND_OVER_S)
 
     def close(self) -> None:
         """Cancel what is scheduled."""

@@ -21,6 +21,7 @@ from thespian.actors import (
     WakeupMessage,
 )
 from thespian.system.messages.status import Thespian_ActorStatus, Thespian_StatusReq
+from thespian.system.timing import ExpirationTimer
 
 from supervisor.system_base.address import Address
 from supervisor.system_base.cell import Cell, CellPhase
@@ -31,7 +32,7 @@ from supervisor.system_base.reference import Reference
 from supervisor.system_base.timers import Wakeups
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import timedelta
 
     from thespian.actors import ActorAddress
@@ -90,6 +91,10 @@ class Engine:
 
     def __len__(self) -> int:
         return len(self._cells)
+
+    def cells(self) -> Iterable[Cell]:
+        """Every actor there is."""
+        return self._cells.values()
 
     def roots(self) -> list[Cell]:
         """Return the actors without a living parent."""
@@ -335,7 +340,8 @@ class Engine:
             status.addChild(child.address)
         for message, sender in list(cell.mailbox)[1:]:
             status.addReceivedMessage(sender, cell.address, type(message).__name__)
-        status.addWakeups([(cell.address, period) for period in self.wakeups.of(cell)])
+        now = self.now()
+        status.addWakeups([(cell.address, ExpirationTimer(max(0.0, due - now))) for due in self.wakeups.of(cell)])
         return status
 
     # --- ending ---

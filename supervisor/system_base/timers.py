@@ -59,6 +59,6 @@ class Wakeups:
             cell.timers -= 1
             yield cell, period, payload
 
-    def of(self, cell: Cell) -> list[timedelta]:
-        """Return the periods of an actor's pending wakeups."""
-        return [entry[3] for entry in self._heap if entry[2] is cell]
+    def of(self, cell: Cell) -> list[float]:
+        """Return when an actor's pending wakeups are due."""
+        return [entry[0] for entry in self._heap if entry[2] is cell]
