@@ -49,11 +49,14 @@ class AsyncioSystemBase:
     ) -> None:
         loop = loop or asyncio.get_running_loop()
         self.driver = Driver(loop, thread_id if thread_id is not None else threading.get_ident())
-        self.engine = Engine(loop.time, self.driver.wake, notify)
+        self.engine = self._make_engine(notify)
         self.engine.accept = self.driver.accept
         self.driver.engine = self.engine
         self._describe(self.engine.capabilities)
         self._outside = self.engine.open_endpoint()
+
+    def _make_engine(self, notify: Callable[[Notice], None]) -> Engine:
+        return Engine(self.driver.loop.time, self.driver.wake, notify)
 
     def share(self, capabilities: dict[str, object]) -> None:
         """Make an `ActorSystem`'s capabilities the ones that actors are checked against."""

@@ -9,9 +9,10 @@ import asyncio
 import sys
 import threading
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from supervisor.system_base.base import AsyncioSystemBase
+from supervisor.system_base.blocking import BlockingEngine
 
 NAME = "asyncioBase"
 
@@ -26,12 +27,16 @@ class ActorSystemBase(AsyncioSystemBase):
         super().__init__(loop=loop, thread_id=self._thread.ident)
         self.share(system.capabilities)
 
+    def _make_engine(self, _: object) -> BlockingEngine:
+        return BlockingEngine(self.driver)
+
     def shutdown(self) -> None:
         """Shut down, then end the loop and its thread. A second call does nothing."""
         loop = self.driver.loop
         if loop.is_closed():
             return
         super().shutdown()
+        cast("BlockingEngine", self.engine).close()
         loop.call_soon_threadsafe(loop.stop)
         self._thread.join()
         loop.close()
