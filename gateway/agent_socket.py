@@ -18,7 +18,7 @@ from actors.link_end import Phase as LinkPhase
 from actors.messages import WireClosed, WireOpened, WireRefused, WireText
 from gateway import close_codes
 from gateway.close_codes import TO_AGENT
-from gateway.socket_core import Cause, SocketCore, SocketLimits
+from gateway.socket_core import Cause, Pause, SocketCore, SocketLimits
 from gateway.wire import decode, encode, sniff_type
 
 if TYPE_CHECKING:
@@ -87,13 +87,13 @@ class AgentSocket(SocketCore):
         kept, self._kept, self._kept_bytes = self._kept, deque(), 0
         for is_text, data in kept:
             (sink.on_agent_text if is_text else sink.on_agent_binary)(self, data)
-        self.resume_reading()
+        self.resume_reading(Pause.KEPT_FULL)
 
     def retire(self) -> None:
         """Never be current again."""
         self.part, self._sink = Part.RETIRED, None
         self._kept.clear()
-        self.resume_reading()
+        self.resume_reading(~Pause(0))
 
     def on_open(self) -> None:
         """Hand the wire over."""
@@ -132,7 +132,7 @@ class AgentSocket(SocketCore):
         self._kept.append((is_text, data))
         self._kept_bytes += len(data)
         if self._kept_bytes > KEPT_BYTES:
-            self.pause_reading()
+            self.pause_reading(Pause.KEPT_FULL)
 
     def _end(self, cause: Cause, code: int, reason: str) -> LinkEnd:
         phase = LinkPhase.INITIALISING if self.part is Part.KEEPING else LinkPhase.LIVE
@@ -179,7 +179,10 @@ class Attempt:
     async def _run(self, url: str) -> None:
         try:
             async with asyncio.timeout(self._dialer.dial_s):
-                await self._open(session_url(url))
+                target = session_url(url)
+                if not self._dialer.may_dial(urlsplit(target).hostname or ""):
+                    raise ValueError("host is not allowed")  # noqa: TRY301 - one refusal
+                await self._open(target)
         except Exception as error:  # noqa: BLE001 - whatever the network or the URL does is a refusal
             if self._wire is None:
                 self._tell(WireRefused(_refusal(error)))
@@ -242,10 +245,6 @@ class AgentDialer:
         attempt = Attempt(self, url, deliver)
         self._attempts.add(attempt)
         attempt.task.add_done_callback(lambda _: self._attempts.discard(attempt))
-        if not self.may_dial(urlsplit(url).hostname or ""):
-            attempt.cancel()
-            end = LinkEnd(FailureKind.REJECTED, LinkPhase.DIALLING, detail="host is not allowed")
-            asyncio.get_running_loop().call_soon(deliver, WireRefused(end))
         return attempt
 
 

@@ -18,7 +18,7 @@ from actors.messages import (
 from actors.ports import RelayCounters, Replayed
 from gateway.agent_socket import AgentSocket
 from gateway.close_codes import TO_CALLER
-from gateway.socket_core import Phase
+from gateway.socket_core import Pause, Phase
 from gateway.stash import Stash
 from gateway.translate import Translator
 from gateway.wire import Malformed, Ping, decode, encode, parse_caller, sniff_type
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from actors.ports import AgentWire, Json
     from actors.verdict import Verdict
     from gateway.client_socket import ClientSocket
+    from gateway.socket_core import SocketCore
 
 MAX_EARLY_EVENTS = 64  # between accept and attach; the session actor attaches within one loop turn
 
@@ -82,7 +83,7 @@ class CallerRelay:
         self._target = None
         self._spoke = False
         self._held_at = self._now()
-        self._client.resume_reading()
+        self._client.resume_reading(Pause.PEER_SLOW)
 
     def cut_over(self, wire: AgentWire, generation: Generation, instance: Instance) -> Replayed:
         """Make ``wire`` current."""
@@ -91,16 +92,19 @@ class CallerRelay:
         if self._source is not None and self._source is not wire:
             self._source.retire()
         held_ms = 0 if self._target is not None else int((self._now() - self._held_at) * 1000)
-        self._source = self._target = wire
+        self._source = wire
         self._generation, self._instance = generation, instance
-        replayed = self._replay(wire, instance, held_ms)
+        if wire.phase is Phase.OPEN:
+            self._target = wire
+            replayed = self._replay(wire, instance, held_ms)
+        else:  # it ended while being chosen: still held, and the stash waits for the next
+            self._target = None
+            replayed = Replayed(held_ms=held_ms)
         if (start := self._translator.start()) is not None:
             self._client.send_text(start)
         wire.become_current(self)
-        if self._client.write_paused:
-            wire.pause_reading()
-        if wire.write_paused:
-            self._client.pause_reading()
+        _push_back(wire, self._client.write_paused)
+        _push_back(self._client, self._target is not None and wire.write_paused)
         return replayed
 
     def forward_text(self, message: CallerText) -> None:
@@ -199,13 +203,13 @@ class CallerRelay:
     def on_caller_gone(self, code: int, reason: str) -> None:
         """Tell the session, and stop pushing back on the agent."""
         if self._source is not None:
-            self._source.resume_reading()
+            _push_back(self._source, slow=False)
         self._tell(CallerGone(code, reason))
 
     def on_caller_slow(self, slow: bool) -> None:  # noqa: FBT001
         """Push back on the agent."""
         if self._source is not None:
-            (self._source.pause_reading if slow else self._source.resume_reading)()
+            _push_back(self._source, slow)
 
     # --- from the agent --------------------------------------------------------------------------------------------
 
@@ -234,7 +238,7 @@ class CallerRelay:
     def on_agent_slow(self, wire: AgentSocket, slow: bool) -> None:  # noqa: FBT001
         """Push back on the caller."""
         if wire is self._target:
-            (self._client.pause_reading if slow else self._client.resume_reading)()
+            _push_back(self._client, slow)
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
@@ -261,7 +265,7 @@ class CallerRelay:
         self._to_agent[1] += len(data)
 
     def _keep(self, item: CallerText | Json, size: int) -> None:
-        if not self._stash.add_text(item, size, self._now() * 1000):
+        if not self._stash.add_text(item, size):
             self._tell(StashOverflowed())
 
     def _replay(self, wire: AgentSocket, instance: Instance, held_ms: int) -> Replayed:
@@ -279,6 +283,10 @@ class CallerRelay:
         before = self._dropped_before
         self._dropped_before = after = (self._stash.dropped_frames, self._stash.dropped_bytes)
         return Replayed(texts, frames, octets, after[0] - before[0], after[1] - before[1], held_ms)
+
+
+def _push_back(socket: SocketCore, slow: bool) -> None:  # noqa: FBT001
+    (socket.pause_reading if slow else socket.resume_reading)(Pause.PEER_SLOW)
 
 
 def _is_json(data: bytes) -> bool:

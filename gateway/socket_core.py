@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+from contextlib import suppress
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum, Flag, auto
 from typing import TYPE_CHECKING
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport
@@ -39,6 +40,15 @@ class Phase(Enum):
     CLOSED = auto()
 
 
+class Pause(Flag):
+    """Why a connection is not read; it is read when no reason is left."""
+
+    PEER_SLOW = auto()
+    """The other hop's write buffer is full."""
+    KEPT_FULL = auto()
+    """What was heard too early fills its bound."""
+
+
 class Cause(Enum):
     """Who or what ended a connection."""
 
@@ -58,6 +68,14 @@ class Violation(Exception):  # noqa: N818 - named for what the peer did
         self.reason = reason
 
 
+_TAKING: set[asyncio.Task[None]] = set()  # a loop holds its tasks weakly
+
+
+async def _take_fault(transport: WSTransport) -> None:
+    with suppress(Exception):
+        await transport.wait_disconnected()
+
+
 class SocketCore(WSListener):
     """One WebSocket; subclasses take whole messages. No task, queue or await per frame."""
 
@@ -70,7 +88,7 @@ class SocketCore(WSListener):
         self._timer: asyncio.TimerHandle | None = None
         self._heard = False
         self._pinged = False
-        self._reading = True
+        self._paused = Pause(0)
         self._parts: bytearray | None = None
         self._utf8: codecs.IncrementalDecoder | None = None
         self._cause = Cause.LOST
@@ -117,16 +135,20 @@ class SocketCore(WSListener):
         if self._transport is not None and self.phase is not Phase.CLOSED:
             self._transport.underlying_transport.abort()
 
-    def pause_reading(self) -> None:
-        """Let TCP push back on the peer."""
-        if self._reading and self._transport is not None and self.phase is Phase.OPEN:
-            self._reading = False
+    def pause_reading(self, reason: Pause) -> None:
+        """Let TCP push back on the peer until each reason has gone."""
+        if self.phase is not Phase.OPEN or self._transport is None:
+            return
+        if not self._paused:
             self._transport.underlying_transport.pause_reading()
+        self._paused |= reason
 
-    def resume_reading(self) -> None:
-        """Read again."""
-        if not self._reading and self._transport is not None and self.phase is not Phase.CLOSED:
-            self._reading = True
+    def resume_reading(self, reason: Pause) -> None:
+        """Take one reason away; without effect where it was none."""
+        if not self._paused & reason:
+            return
+        self._paused &= ~reason
+        if not self._paused and self._transport is not None and self.phase is not Phase.CLOSED:
             self._heard = True  # silence while paused was ours
             self._transport.underlying_transport.resume_reading()
 
@@ -158,6 +180,10 @@ class SocketCore(WSListener):
         if self._cause is Cause.LOST and sent is not None:  # picows' parser found the fault and sent the close
             self._cause, self._code = Cause.VIOLATION, int(sent.code)  # type: ignore[call-overload] # an IntEnum at run time
             self._reason = str(sent.reason or "")
+            if transport.is_client_side:  # there picows keeps the fault in a future until somebody takes it
+                task = asyncio.get_running_loop().create_task(_take_fault(transport))
+                _TAKING.add(task)
+                task.add_done_callback(_TAKING.discard)
         self.phase = Phase.CLOSED
         self._disarm()
         self._parts = self._utf8 = None
@@ -243,7 +269,7 @@ class SocketCore(WSListener):
     def _begin_close(self, cause: Cause, code: int, reason: str) -> None:
         if self.phase is not Phase.OPEN or self._transport is None:
             return
-        self.resume_reading()  # or the peer's close would never be seen
+        self.resume_reading(self._paused)  # or the peer's close would never be seen
         self.phase = Phase.CLOSING
         self._cause, self._code, self._reason = cause, code, reason
         self._parts = self._utf8 = None
@@ -278,7 +304,7 @@ class SocketCore(WSListener):
     def _keep_alive(self) -> None:
         if self.phase is not Phase.OPEN or self._transport is None:
             return
-        if self._heard or not self._reading:
+        if self._heard or self._paused:
             self._heard = self._pinged = False
             self._arm(self.limits.ping_interval_s, self._keep_alive)
         elif not self._pinged:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from heapq import merge
+from itertools import count
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from actors.messages import CallerText
 
@@ -23,48 +25,46 @@ class Stash:
     size: int = 0
     dropped_frames: int = 0
     dropped_bytes: int = 0
-    _items: deque[tuple[float, int, Kept]] = field(default_factory=deque)
-    _audio: int = 0
+    _audio: deque[tuple[int, float, bytes]] = field(default_factory=deque)
+    _texts: list[tuple[int, CallerText | Mapping[str, object]]] = field(default_factory=list)
+    _order: Iterator[int] = field(default_factory=count)
 
     def add_audio(self, frame: bytes, now_ms: float) -> None:
         """Keep one frame; the oldest audio gives way to it."""
-        self._items.append((now_ms, len(frame), frame))
+        self._audio.append((next(self._order), now_ms, frame))
         self.size += len(frame)
-        self._audio += 1
         self._expire(now_ms)
-        while self.size > self.max_bytes and self._audio:
-            self._drop_oldest_audio()
+        self._make_room(0)
 
-    def add_text(self, item: CallerText | Mapping[str, object], size: int, now_ms: float) -> bool:
+    def add_text(self, item: CallerText | Mapping[str, object], size: int) -> bool:
         """Keep a text or control message; False, and nothing kept, when only other texts could make room."""
-        while self.size + size > self.max_bytes and self._audio:
-            self._drop_oldest_audio()
+        self._make_room(size)
         if self.size + size > self.max_bytes:
             return False
-        self._items.append((now_ms, size, item))
+        self._texts.append((next(self._order), item))
         self.size += size
         return True
 
     def take(self, now_ms: float) -> list[Kept]:
         """Hand everything over in order and be empty."""
         self._expire(now_ms)
-        items: list[Kept] = [item for _, _, item in self._items]
-        self._items.clear()
-        self.size = self._audio = 0
+        audio = ((place, frame) for place, _, frame in self._audio)
+        items: list[Kept] = [item for _, item in merge(audio, self._texts, key=lambda kept: kept[0])]
+        self._audio.clear()
+        self._texts.clear()
+        self.size = 0
         return items
 
     def _expire(self, now_ms: float) -> None:
-        while self._audio:
-            at = next(at for at, _, item in self._items if isinstance(item, bytes))
-            if now_ms - at <= self.max_age_ms:
-                return
+        while self._audio and now_ms - self._audio[0][1] > self.max_age_ms:
+            self._drop_oldest_audio()
+
+    def _make_room(self, size: int) -> None:
+        while self.size + size > self.max_bytes and self._audio:
             self._drop_oldest_audio()
 
     def _drop_oldest_audio(self) -> None:
-        index = next(i for i, (_, _, item) in enumerate(self._items) if isinstance(item, bytes))
-        _, size, _ = self._items[index]
-        del self._items[index]
-        self.size -= size
-        self._audio -= 1
+        _, _, frame = self._audio.popleft()
+        self.size -= len(frame)
         self.dropped_frames += 1
-        self.dropped_bytes += size
+        self.dropped_bytes += len(frame)
