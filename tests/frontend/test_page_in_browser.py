@@ -2,6 +2,7 @@ import contextlib
 import itertools
 import json
 import math
+import statistics
 import struct
 import wave
 from dataclasses import dataclass
@@ -185,7 +186,9 @@ async def test_microphone_sends_frames_and_its_voice_stops_the_agent(spoken_wav)
         samples = struct.unpack(f"<{len(call.audio) // 2}h", call.audio)
         loudest = max(range(0, len(samples) - 8000, 800), key=lambda i: sum(map(abs, samples[i : i + 8000])))
         tone = samples[loudest : loudest + 8000]
-        assert abs(sum(a < 0 <= b for a, b in itertools.pairwise(tone)) - 250) <= 4  # 500 Hz for half a second
+        rises = [at for at, (a, b) in enumerate(itertools.pairwise(tone)) if a < 0 <= b]
+        period = statistics.median(b - a for a, b in itertools.pairwise(rises))
+        assert abs(period - 32) <= 1  # 500 Hz at 16 kHz; the fake microphone of a busy machine skips samples
         assert await browser.console_errors() == []
 
 

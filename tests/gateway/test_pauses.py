@@ -52,21 +52,29 @@ async def test_a_caller_held_back_by_a_slow_agent_is_read_again_for_the_next_one
             await caller.send(FRAME)
         await caller.send(b"last")
 
-    async with open_place() as place, serve(deaf, "127.0.0.1", 0) as slow, serve(eager, "127.0.0.1", 0) as quick:
-        async with connect(place.url) as caller:
-            relay = await asyncio.wait_for(place.relays.get(), 5)
-            first = await dialled(place, slow, Events())
-            second = await dialled(place, quick, Events())
-            relay.cut_over(first, Generation(1), BANKING)
-            talking = asyncio.create_task(talk(caller, first))
+    async with (
+        open_place() as place,
+        serve(deaf, "127.0.0.1", 0) as slow,
+        serve(eager, "127.0.0.1", 0) as quick,
+        connect(place.url) as caller,
+    ):
+        relay = await asyncio.wait_for(place.relays.get(), 5)
+        first = await dialled(place, slow, Events())
+        second = await dialled(place, quick, Events())
+        relay.cut_over(first, Generation(1), BANKING)
+        talking = asyncio.create_task(talk(caller, first))
+        try:
             async with asyncio.timeout(10):
                 while not first.write_paused:  # noqa: ASYNC110 - the kernel gives no event for this
                     await asyncio.sleep(0.001)
                 relay.cut_over(second, Generation(2), BANKING)
                 await talking
                 await arrived.wait()
+        finally:
+            done.set()
+            talking.cancel()
+            caller.transport.abort()
             first.abort()
-        done.set()
 
 
 async def test_a_wire_that_has_ended_takes_nothing_from_the_stash() -> None:
