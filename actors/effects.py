@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from actors.call import Call
     from actors.ids import AgentId, Generation, Instance
     from actors.link_end import FailureKind, LinkEnd
     from actors.messages import CallerText
@@ -26,6 +27,7 @@ class Timer(StrEnum):
     SWAP = "swap"
     PATIENCE = "patience"
     PARK = "park"
+    LINGER = "linger"
     GATE = "gate"
     END = "end"
 
@@ -125,6 +127,18 @@ class SaveMemory:
 
 
 @dataclass(frozen=True, slots=True)
+class SaveCall:
+    """Write what another session needs to take this call up."""
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetCall:
+    """The call is over: nobody may take it up."""
+
+
+@dataclass(frozen=True, slots=True)
 class StartTimer:
     """Start or restart a named timer."""
 
@@ -174,6 +188,8 @@ SessionEffect: TypeAlias = (
     | ToCaller
     | Emit
     | SaveMemory
+    | SaveCall
+    | ForgetCall
     | StartTimer
     | CancelTimer
     | Reply

@@ -65,6 +65,11 @@ class CallerGone:
 
 
 @dataclass(frozen=True, slots=True)
+class CallerReturned:
+    """The caller has another socket now, with the right token; the one before is closed or closing."""
+
+
+@dataclass(frozen=True, slots=True)
 class StashOverflowed:
     """Text would not fit into the stash: the session must end with its own close code."""
 
@@ -139,6 +144,7 @@ RelayEvent: TypeAlias = (
     | CallerConfigured
     | CallerSent
     | CallerGone
+    | CallerReturned
     | StashOverflowed
     | ToolUsed
     | ToolReturned

@@ -127,6 +127,9 @@ class Relay(Protocol):
     def close(self, verdict: Verdict) -> None:
         """Begin closing the caller's socket, bounded in time. `CallerGone` is delivered at its end."""
 
+    def release(self) -> None:
+        """The session is over: nothing is delivered any more, and nobody may return to it."""
+
     def counters(self) -> RelayCounters:
         """Read the counters."""
 
@@ -185,7 +188,10 @@ class SessionSettings:
     close_s: float = 2.0
     patience_s: float = 15.0
     """How long a caller is held without any agent before being told and closed."""
-    park_s: float = 10.0
+    park_s: float = 60.0
+    """How long a session waits for a caller whose socket is gone; 0 ends it at once."""
+    linger_s: float = 10.0
+    """How long its link goes on meanwhile."""
     healthy_after_s: float = 5.0
     intensity: int = 5
     period_s: float = 30.0

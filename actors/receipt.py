@@ -21,6 +21,8 @@ class SwapReason(StrEnum):
     ROTATION = "rotation"
     DRAIN = "drain"
     TRANSFER = "transfer"
+    RESUME = "resume"
+    """The caller is back after his link was given up, or after another process had the call."""
 
 
 class Outcome(StrEnum):

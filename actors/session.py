@@ -29,10 +29,13 @@ from actors.session_state import (
     Record,
     Session,
     SessionInput,
+    Stage,
     StopAsked,
+    TakenUp,
     TimerDue,
 )
-from actors.store_messages import SaveDocument
+from actors.store_messages import DeleteDocument, SaveDocument
+from actors.turns import Turns
 from actors.verdict import Verdict
 from supervisor.parent import Parent
 from supervisor.reasons import ExitReason, Normal, Shutdown
@@ -42,11 +45,15 @@ if TYPE_CHECKING:
 
     from thespian.actors import ActorAddress
 
+    from actors.call import Call
     from actors.ports import Ports, Relay, SessionSettings, Tracer
     from supervisor.children import Child
 
 MEMORIES = "memories"
 """The store's collection of what sessions knew, by session id."""
+
+CALLS = "calls"
+"""The store's collection of calls that may be taken up, by session id."""
 
 MAX_REQUESTS = 64  # open requests from outside; a session has one caller and one console
 LINK = "link-"
@@ -66,6 +73,16 @@ class SessionArgs:
     registry: str = "node/registry"
     store: str = "node/store"
     default_agent: AgentId = FALLBACK_AGENT
+    call: Call | None = None
+    """Another session's call, to be taken up."""
+
+    def begin(self) -> Session:
+        """The state that the session begins in."""
+        state = Session(self.session_id, self.settings, self.default_agent, record=Record(began=self.ports.now()))
+        if self.call is None:
+            return state
+        turns = Turns(stashed=self.call.unanswered)
+        return replace(state, stage=Stage.OPEN, agent=self.call.agent, memory=self.call.memory, turns=turns)
 
 
 class SessionActor(Parent):
@@ -78,9 +95,11 @@ class SessionActor(Parent):
         if not isinstance(args, SessionArgs):
             raise TypeError(f"a session needs SessionArgs, not {type(args).__name__}")
         self.args = args
-        self.state = Session(args.session_id, args.settings, args.default_agent, record=Record(began=args.ports.now()))
+        self.state = args.begin()
         self._askers: dict[int, ActorAddress] = {}
         self._asked = 0
+        if args.call is not None:
+            self._react(TakenUp())
         args.relay.attach(partial(args.ports.tell, self.myAddress))
 
     def handle(self, message: object, sender: ActorAddress) -> None:
@@ -114,6 +133,7 @@ class SessionActor(Parent):
         if args is not None:
             if not isinstance(reason, Normal):
                 args.relay.close(Verdict.SHUTDOWN if isinstance(reason, Shutdown) else Verdict.OUR_BUG)
+            args.relay.release()
             self.send_to(args.registry, ForgetHolders(f"{args.session_id}/"))
 
     def restarts_left(self) -> int:
@@ -182,6 +202,11 @@ class SessionActor(Parent):
             case fx.SaveMemory(memory):
                 ttl_s = self.args.settings.memory_ttl_s
                 self.send_to(self.args.store, SaveDocument(MEMORIES, self.args.session_id, dict(memory), ttl_s))
+            case fx.SaveCall(call):
+                document = SaveDocument(CALLS, self.args.session_id, call.document(), self.args.settings.memory_ttl_s)
+                self.send_to(self.args.store, document)
+            case fx.ForgetCall():
+                self.send_to(self.args.store, DeleteDocument(CALLS, self.args.session_id))
             case fx.StartTimer(name, seconds):
                 self.start_timer(name, seconds)
             case fx.CancelTimer(name):

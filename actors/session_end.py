@@ -6,12 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from actors import session_words
+from actors.call import Call
 from actors.effects import (
     CancelTimer,
     CloseCaller,
     Emit,
     Finish,
+    ForgetCall,
     Reply,
+    SaveCall,
     SaveMemory,
     StartTimer,
     StopLink,
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from actors.swap import Swap
 
 END_MARGIN_S = 1.0  # beyond the closing handshakes' own bound: then the session ends without waiting for anybody
+_SWAP_TIMERS = (Timer.PICK, Timer.BACKOFF, Timer.CLOSING, Timer.SWAP, Timer.PATIENCE)
 _DIALLED = frozenset({Step.DIALLING, Step.CUTTING_OVER})
 
 
@@ -70,18 +74,12 @@ def abandon_swap(r: Reaction, outcome: Outcome, verdict: Verdict) -> None:
     since = r.state.silent_since
     settle(r, swap, outcome, 0 if since is None else round((r.moment.now - since) * 1000))
     r.set(swap=None)
-    r.do(*(CancelTimer(name) for name in (Timer.PICK, Timer.BACKOFF, Timer.CLOSING, Timer.SWAP, Timer.PATIENCE)))
+    r.do(*(CancelTimer(name) for name in _SWAP_TIMERS))
 
 
-def park(r: Reaction) -> None:
-    """The caller's socket is gone: keep the link for a moment, so that an agent can finish what it does."""
-    r.set(caller_there=False)
-    abandon_swap(r, Outcome.ABANDONED, Verdict.CALLER_LEFT)
-    if r.state.stage is not Stage.OPEN or r.state.current is None or r.state.settings.park_s <= 0:
-        end(r, Verdict.CALLER_LEFT)
-        return
-    r.set(stage=Stage.PARKED, gate=None)
-    r.do(CancelTimer(Timer.GATE), StartTimer(Timer.PARK, r.state.settings.park_s), SaveMemory(r.state.memory))
+def remember_call(r: Reaction) -> None:
+    """Keep what another session would need to take the call up."""
+    r.do(SaveMemory(r.state.memory), SaveCall(Call(r.state.agent, r.state.turns.open())))
 
 
 def end(r: Reaction, verdict: Verdict) -> None:
@@ -97,8 +95,10 @@ def end(r: Reaction, verdict: Verdict) -> None:
     words = session_words.goodbye(verdict)
     if state.caller_there and words is not None:
         r.do(ToCaller(words))
-    if state.stage is not Stage.WAITING:
-        r.do(SaveMemory(state.memory))
+    if verdict is Verdict.CALLER_LEFT and state.stage is not Stage.WAITING:
+        r.do(SaveMemory(state.memory), ForgetCall())
+    elif state.stage is not Stage.WAITING:
+        remember_call(r)
     if state.caller_there:
         r.do(CloseCaller(verdict))
     record = r.state.record

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
-from actors import failover, session_words
+from actors import failover, session_parking, session_words
 from actors.effects import CancelTimer, Emit, ForwardText, Hold, MarkHealthy, Release, Timer, ToCaller
 from actors.failover import TABLE, Cause, Fault
 from actors.link_end import FailureKind, LinkEnd, LinkFailed, Phase
@@ -57,11 +57,11 @@ def _lose(r: Reaction, current: Current, reason: ExitReason) -> None:
     """The caller has no link any more."""
     _note(r, r.state.agent, current.instance, current.generation, reason)
     r.set(current=None, gate=None)
-    if r.state.stage is not Stage.OPEN:
-        end(r, Verdict.CALLER_LEFT)
+    swap = r.state.swap
+    if swap is None and r.state.is_parked:
+        session_parking.lose_link(r)
         return
     be_patient(r)
-    swap = r.state.swap
     if swap is not None:  # a hand-off is under way: it is the recovery, too
         r.set(turns=r.state.turns.agent_left_behind())
         r.do(CancelTimer(Timer.SWAP))
@@ -162,12 +162,23 @@ def handle_swap_timer(r: Reaction, name: Timer) -> None:
         case Timer.SWAP if swap is not None:
             go_back(r, swap, f"{swap.target} did not answer in time")
         case Timer.PATIENCE if r.state.current is None:
-            end(r, Verdict.NO_AGENT)
-        case Timer.PARK if r.state.stage is Stage.PARKED:
+            (session_parking.leave_link(r) if r.state.is_parked else end(r, Verdict.NO_AGENT))
+        case Timer.LINGER if r.state.is_parked:
+            session_parking.leave_link(r)
+        case Timer.PARK if r.state.is_parked:
             end(r, Verdict.CALLER_LEFT)
         case Timer.END:
             finish(r)
-        case Timer.PICK | Timer.BACKOFF | Timer.CLOSING | Timer.SWAP | Timer.PATIENCE | Timer.PARK | Timer.GATE:
+        case (
+            Timer.PICK
+            | Timer.BACKOFF
+            | Timer.CLOSING
+            | Timer.SWAP
+            | Timer.PATIENCE
+            | Timer.PARK
+            | Timer.LINGER
+            | Timer.GATE
+        ):
             pass  # void: the session has moved on
         case _:
             assert_never(name)

@@ -1,8 +1,9 @@
 """The session machine, pure: ``step(state, event, moment) -> (state, effects)``. It decides; the actor performs.
 
-    waiting -> open -> parked -> ending -> ended        (each may be skipped, none comes back)
+    waiting -> open -> ending -> ended        (each may be skipped, none comes back)
 
-Within *open* the caller is live, swapping (one agent talks, the next is dialled) or held (none is there yet).
+Within *open* the caller is live, swapping (one agent talks, the next is dialled) or held (none is there yet), and he
+may be away for a while: parked.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from actors import handoff, intent, routing, session_end, session_links, session_swaps, session_words
+from actors import handoff, intent, routing, session_end, session_links, session_parking, session_swaps, session_words
 from actors import memory as memories
 from actors.effects import CancelTimer, Emit, ForwardText, Reply, SessionEffect, StartTimer, Timer, ToAgent
 from actors.handoff import GRACE_S, VERIFIED_REASON, Handoff
@@ -20,6 +21,7 @@ from actors.messages import (
     CallerChose,
     CallerConfigured,
     CallerGone,
+    CallerReturned,
     CallerSent,
     CallerSpoke,
     CallerStoppedSpeaking,
@@ -51,6 +53,7 @@ from actors.session_state import (
     SessionInput,
     Stage,
     StopAsked,
+    TakenUp,
     TimerDue,
 )
 from actors.swap import Order
@@ -71,7 +74,11 @@ def _react(r: Reaction, event: SessionInput) -> None:
         case CallerChose() | CallerText() | CallerSpoke() | CallerStoppedSpeaking() | CallerConfigured() | CallerSent():
             _caller(r, event)
         case CallerGone():
-            _caller_gone(r)
+            session_parking.handle_gone(r, event)
+        case CallerReturned():
+            session_parking.handle_returned(r, event)
+        case TakenUp():
+            session_parking.take_up(r)
         case StashOverflowed():
             session_end.end(r, Verdict.STASH_FULL)
         case StopAsked():
@@ -138,14 +145,6 @@ def _start(r: Reaction, choice: CallerChose) -> None:
         memory["interactionMode"] = choice.interaction_mode
     r.set(stage=Stage.OPEN, agent=agent, memory=memory)
     session_swaps.begin(r, Order(SwapReason.START, agent, agent, r.moment.now, wanted=choice.wanted))
-
-
-def _caller_gone(r: Reaction) -> None:
-    if r.state.stage in _OVER:
-        r.set(caller_there=False)
-        session_end.finish_if_closed(r)
-    elif r.state.stage is not Stage.PARKED:
-        session_end.park(r)
 
 
 def _learn(r: Reaction, text: str) -> None:

@@ -44,9 +44,7 @@ class Stage(StrEnum):
     WAITING = "waiting"
     """Connected; the caller has not begun."""
     OPEN = "open"
-    """The caller is served, or held while a link is built."""
-    PARKED = "parked"
-    """The caller's socket is gone; the link is kept for a moment."""
+    """The caller is served, or held while a link is built, or waited for while his socket is gone."""
     ENDING = "ending"
     """Decided; sockets are closing."""
     ENDED = "ended"
@@ -117,8 +115,15 @@ class Session:
         return self.current is None or self.swap is not None
 
     @property
+    def is_parked(self) -> bool:
+        """The caller's socket is gone, and he may come back."""
+        return self.stage is Stage.OPEN and not self.caller_there
+
+    @property
     def name(self) -> str:
         """The state in one word, for people."""
+        if self.is_parked:
+            return "parked"
         if self.stage is not Stage.OPEN or (self.swap is None and self.current is None):
             return self.stage.value
         if self.swap is None:
@@ -161,13 +166,18 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenUp:
+    """The session begins where another one ended: its state already says with whom."""
+
+
+@dataclass(frozen=True, slots=True)
 class StopAsked:
     """The node is going down."""
 
 
 SessionInput: TypeAlias = (
     "RelayEvent | LinkReady | LinkHealthy | LinkExited | InstancePicked | NoInstance | InstanceGone"
-    " | TimerDue | CutOverDone | Asked | StopAsked"
+    " | TimerDue | CutOverDone | Asked | TakenUp | StopAsked"
 )
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from actors.session_state import Session
     from actors.swap import Swap
 
+_CONTINUES = frozenset({SwapReason.FAILOVER, SwapReason.ROTATION, SwapReason.DRAIN, SwapReason.RESUME})
 _GOODBYES = {
     Verdict.NO_AGENT: "We are sorry, none of our agents can be reached just now. Please try again in a few minutes.",
     Verdict.STASH_FULL: "We could not keep up with your messages while no agent was there. Please connect again.",
@@ -39,11 +40,11 @@ def session_init(state: Session, swap: Swap) -> Json:
     }
     if swap.order.reason is not SwapReason.START:
         message["restored"] = "partial" if state.turns.tool is not None else "restored"
-    if swap.order.reason in {SwapReason.FAILOVER, SwapReason.ROTATION, SwapReason.DRAIN}:
+    if swap.order.reason in _CONTINUES:
         message["resume"] = True
     if state.turns.stashed:
         message["pendingText"] = [text.text for text in state.turns.stashed]
-    if state.turns.tool is not None and swap.order.reason is SwapReason.FAILOVER:
+    if state.turns.tool is not None and swap.order.reason in _CONTINUES:
         message["inFlight"] = {"toolName": state.turns.tool.tool, "toolUseId": state.turns.tool.use_id}
     return message
 

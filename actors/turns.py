@@ -54,6 +54,10 @@ class Turns:
         """The link has died: what is to be repeated goes before what was stashed since."""
         return Turns((), (*self.repeated(), *self.stashed), self.tool)
 
+    def open(self) -> tuple[CallerText, ...]:
+        """What another session would have to say to its agent."""
+        return (*self.repeated(), *self.stashed)
+
     def agent_left_behind(self) -> Turns:
         """The old agent's open turns are its own affair: the next agent gets what was stashed."""
         return Turns((), self.stashed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import secrets
 import signal
 import time
 from contextlib import suppress
@@ -17,26 +18,26 @@ from actors.ids import AgentId
 from actors.ports import Ports
 from actors.registry import RegistryArgs
 from actors.routing import BANK_AGENTS
-from actors.session import SessionArgs
 from actors.store import StoreArgs
-from actors.topology import NODE, SESSIONS_PATH, STORE_PATH, NodeArgs, node_spec, session_spec
+from actors.topology import NODE, STORE_PATH, NodeArgs, node_spec
 from gateway import telemetry
 from gateway.agent_socket import AgentDialer
 from gateway.front_door import Callbacks, FrontDoor, Refusal, RequestHead
 from gateway.http_api import Api, ApiSettings
 from gateway.probe import HttpProber
+from gateway.reception import Reception
+from gateway.resume import ResumeTokens
 from gateway.store import MemoryStore, SqliteStore
-from supervisor.messages import Runtime, Start, StartChild, Started, ToPath
+from supervisor.messages import Runtime, Start, Started, Stop, ToPath
 from supervisor.system_base import AsyncioSystemBase, actor_system
 
 if TYPE_CHECKING:
     from thespian.actors import ActorAddress
 
-    from actors.ids import SessionId
     from gateway.config import Settings
-    from gateway.relay import CallerRelay
 
 START_S = 10.0
+STOP_POLL_S = 0.01
 DEFAULT_PORTS = {
     "triage": 8081,
     "banking": 8082,
@@ -69,6 +70,7 @@ class Gateway:
         self.api = Api(self.ask, self._api_settings())
         self._node: ActorAddress
         self._door: FrontDoor
+        self.reception: Reception
         self._runner: web.AppRunner
 
     @property
@@ -88,23 +90,35 @@ class Gateway:
         await self._runner.setup()
         if self._runner.server is None:
             raise StartError("the HTTP server did not start")
+        self.reception = self._reception()
         callbacks = Callbacks(
             http=self._runner.server,
-            on_session=self._begin,
+            on_caller=self.reception.welcome,
             on_bug=self._bug,
-            now=self.ports.now,
-            wall=self.ports.wall,
             accept=self._admit,
         )
         self._door = FrontDoor(callbacks)
         await self._door.start(self.settings.host, self.settings.port)
 
     async def stop(self) -> None:
-        """Stop accepting, tell the callers, end the actors; each phase within ``stop_s``."""
+        """Stop accepting, let the tree end in order (callers are told, calls are kept), end what is left.
+
+        Each phase within ``stop_s``.
+        """
+        self._door.shut()
+        await self._stop_tree(self.settings.stop_s)
         await self._door.stop(self.settings.stop_s)
         await self.base.shutdown_async(self.settings.stop_s)
+        await self.reception.stop()
         await self.prober.stop()
         await self._runner.cleanup()
+
+    async def _stop_tree(self, deadline_s: float) -> None:
+        self.base.tell(self._node, Stop())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(deadline_s):
+                while self.base.statistics()["actors"]:  # noqa: ASYNC110 - actors set no event of the loop
+                    await asyncio.sleep(STOP_POLL_S)
 
     async def ask(self, path: str, message: object, deadline_s: float) -> object | None:
         """Ask the actor at a path of the tree; None when it does not answer in time."""
@@ -112,13 +126,14 @@ class Gateway:
             return await self.base.ask_async(self._node, message, deadline_s)
         return await self.base.ask_as_async(self._node, partial(ToPath, path, message), deadline_s)
 
-    def _begin(self, relay: CallerRelay, session_id: SessionId, _remote: str) -> None:
-        args = SessionArgs(session_id, relay, self.ports, self.settings.session, telemetry.trace)
-        start = StartChild(session_spec(args))
-        self.base.tell(self._node, ToPath(SESSIONS_PATH, start, self._node))
+    def _reception(self) -> Reception:
+        settings = self.settings
+        secret = settings.resume_secret.get_secret_value().encode() if settings.resume_secret else secrets.token_bytes()
+        tokens = ResumeTokens(secret, settings.resume_ttl_s, self.ports.wall)
+        return Reception(self.base, self._node, self.ports, settings.session, telemetry.trace, tokens)
 
     def _admit(self, _: RequestHead) -> Refusal | None:
-        if self._door.open_sessions >= self.settings.max_sessions:
+        if len(self.reception.calls) >= self.settings.max_sessions:
             return Refusal("the gateway is full; try again")
         return None
 

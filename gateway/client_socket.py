@@ -13,9 +13,6 @@ if TYPE_CHECKING:
 class CallerSink(Protocol):
     """What takes the caller's messages."""
 
-    def on_caller_open(self) -> None:
-        """The handshake is done."""
-
     def on_caller_binary(self, data: bytes) -> None:
         """One binary message."""
 
@@ -35,11 +32,6 @@ class ClientSocket(SocketCore):
     def __init__(self, limits: SocketLimits, on_bug: Callable[[BaseException], None]) -> None:
         super().__init__(limits, on_bug)
         self.sink: CallerSink | None = None
-
-    def on_open(self) -> None:
-        """Tell the sink."""
-        if self.sink is not None:
-            self.sink.on_caller_open()
 
     def on_binary(self, data: bytes) -> None:
         """Pass on."""

@@ -38,6 +38,8 @@ TO_CALLER: Final[dict[Verdict, Close]] = {
     Verdict.NOT_READY: Close(4504, "agent not ready in time", reconnect=True),
     Verdict.REFUSED: Close(4529, "no room", reconnect=True),
     Verdict.SHUTDOWN: Close(SERVICE_RESTART, "gateway restarting", reconnect=True),
+    Verdict.DISPLACED: Close(4409, "the call goes on elsewhere", reconnect=False),
+    Verdict.CLAIMED: Close(4403, "the call was taken up elsewhere", reconnect=False),
     Verdict.OUR_BUG: Close(INTERNAL_ERROR, "internal error", reconnect=True),
 }
 TO_AGENT: Final[dict[Verdict, Close]] = {

@@ -46,7 +46,13 @@ class Settings(BaseSettings):
     dial_s: float = Field(5.0, gt=0)
     ready_s: float = Field(5.0, gt=0)
     patience_s: float = Field(15.0, gt=0)
-    park_s: float = Field(10.0, ge=0)
+    park_s: float = Field(60.0, ge=0)
+    """How long a call waits for a caller whose connection was lost; 0 switches coming back off."""
+    linger_s: float = Field(10.0, ge=0)
+    """How long the agent's link goes on meanwhile."""
+    resume_secret: SecretStr | None = None
+    """Signs the tokens of callers who come back; gateways that take up each other's calls share it. Default: random."""
+    resume_ttl_s: float = Field(4 * 3600.0, gt=0)
     memory_ttl_s: float = Field(3600.0, gt=0)
     stop_s: float = Field(5.0, gt=0)
     """How long callers and actors may take to end when the gateway stops."""
@@ -71,6 +77,7 @@ class Settings(BaseSettings):
             ready_s=self.ready_s,
             patience_s=self.patience_s,
             park_s=self.park_s,
+            linger_s=self.linger_s,
             memory_ttl_s=self.memory_ttl_s,
         )
 

@@ -8,20 +8,20 @@ import logging
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, cast
-from uuid import uuid4
+from urllib.parse import parse_qs
 
 from picows import WSAutoPingStrategy
 from picows.picows import WSProtocol  # type: ignore[attr-defined] # the server protocol has no typed export
 
-from actors.ids import SessionId
 from actors.verdict import Verdict
 from gateway.client_socket import ClientSocket
-from gateway.relay import CallerRelay
+from gateway.close_codes import TO_CALLER
 from gateway.socket_core import SocketLimits
-from gateway.stash import Stash
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from gateway.socket_core import Cause
 
 HEAD_BYTES: Final = 8 * 1024  # a browser's upgrade request is under 1 KiB, cookies included under 8
 HEAD_DEADLINE_S: Final = 10.0  # against peers that never finish their head
@@ -41,6 +41,10 @@ class RequestHead:
     def path(self) -> str:
         """The target without its query."""
         return self.target.partition("?")[0]
+
+    def query(self, name: str) -> str:
+        """The first value of a query parameter; empty where it is absent."""
+        return parse_qs(self.target.partition("?")[2]).get(name, [""])[0]
 
     @property
     def upgrades(self) -> bool:
@@ -62,12 +66,10 @@ class Callbacks:
     """The application's part."""
 
     http: Callable[[], asyncio.Protocol]
-    on_session: Callable[[CallerRelay, SessionId, str], None]
+    on_caller: Callable[[ClientSocket, RequestHead], None]
+    """A caller's socket is open; give it a sink, or begin to close it."""
     on_bug: Callable[[BaseException], None]
-    now: Callable[[], float]
-    wall: Callable[[], float]
     accept: Callable[[RequestHead], Refusal | None] = lambda head: None  # noqa: ARG005
-    stash: Callable[[], Stash] = Stash
 
 
 class FrontDoor:
@@ -77,15 +79,15 @@ class FrontDoor:
         self.callbacks = callbacks
         self.limits = limits or SocketLimits()
         self.heads: set[_Head] = set()
-        self._relays: dict[SessionId, CallerRelay] = {}
+        self._clients: set[ClientSocket] = set()
         self._gone = asyncio.Event()
         self._gone.set()
         self._server: asyncio.Server | None = None
 
     @property
-    def open_sessions(self) -> int:
+    def open_sockets(self) -> int:
         """Callers' sockets that are open."""
-        return len(self._relays)
+        return len(self._clients)
 
     @property
     def port(self) -> int:
@@ -99,61 +101,53 @@ class FrontDoor:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: _Head(self), host, port)
 
-    async def stop(self, deadline_s: float = 5.0) -> None:
-        """Stop accepting; close every caller with `SHUTDOWN`; drop what remains at the deadline."""
+    def shut(self) -> None:
+        """Accept nobody any more."""
         if self._server is not None:
             self._server.close()
+
+    async def stop(self, deadline_s: float = 5.0) -> None:
+        """Accept nobody any more; close every caller with `SHUTDOWN`; drop what remains at the deadline."""
+        self.shut()
         for head in list(self.heads):
             head.drop()
-        for relay in list(self._relays.values()):
-            relay.close(Verdict.SHUTDOWN)
+        close = TO_CALLER[Verdict.SHUTDOWN]
+        for client in list(self._clients):
+            client.begin_close(close.code, close.reason)
         try:
             async with asyncio.timeout(deadline_s):
                 await self._gone.wait()
         except TimeoutError:
-            for relay in list(self._relays.values()):
-                relay.abort()
+            for client in list(self._clients):
+                client.drop()
 
-    def open_session(self, remote: str) -> ClientSocket:
-        """Make the socket, relay and id of a new session; it counts from its opening, for an upgrade may still fail."""
-        session_id = SessionId(str(uuid4()))
-        client = _CountedSocket(self, session_id)
-        calls = self.callbacks
-        relay = CallerRelay(session_id, client, calls.now, calls.wall, calls.stash())
+    def welcome(self, client: ClientSocket, head: RequestHead) -> None:
+        """Count a socket from its opening, for an upgrade may still fail."""
+        self._clients.add(client)
+        self._gone.clear()
+        self.callbacks.on_caller(client, head)
 
-        def opened() -> None:
-            self._relays[session_id] = relay
-            self._gone.clear()
-            calls.on_session(relay, session_id, remote)
-
-        client.opened = opened
-        return client
-
-    def forget(self, session_id: SessionId) -> None:
+    def forget(self, client: ClientSocket) -> None:
         """The caller's socket has ended."""
-        self._relays.pop(session_id, None)
-        if not self._relays:
+        self._clients.discard(client)
+        if not self._clients:
             self._gone.set()
 
 
-class _CountedSocket(ClientSocket):
+class _CallerSocket(ClientSocket):
     """A caller's socket that the door counts."""
 
-    def __init__(self, door: FrontDoor, session_id: SessionId) -> None:
+    def __init__(self, door: FrontDoor, head: RequestHead) -> None:
         super().__init__(door.limits, door.callbacks.on_bug)
         self._door = door
-        self._session_id = session_id
-        self.opened: Callable[[], None] = lambda: None
+        self._head = head
 
     def on_open(self) -> None:
-        super().on_open()
-        self.opened()
+        self._door.welcome(self, self._head)
 
-    def on_ws_disconnected(self, transport: object) -> None:
-        try:
-            super().on_ws_disconnected(transport)  # type: ignore[arg-type] # picows' own transport
-        finally:
-            self._door.forget(self._session_id)
+    def on_end(self, cause: Cause, code: int, reason: str) -> None:
+        self._door.forget(self)
+        super().on_end(cause, code, reason)
 
 
 class _Head(asyncio.Protocol):
@@ -201,15 +195,15 @@ class _Head(asyncio.Protocol):
             if refusal is not None:
                 self._answer(refusal)
             else:
-                self._give_to(self._websocket(head.remote))
+                self._give_to(self._websocket(head))
 
-    def _websocket(self, remote: str) -> asyncio.BaseProtocol:
+    def _websocket(self, head: RequestHead) -> asyncio.BaseProtocol:
         limits = self._door.limits
         protocol = WSProtocol(
             None,
             None,
             False,  # noqa: FBT003 - positional in picows
-            lambda request: self._door.open_session(remote),  # noqa: ARG005
+            lambda request: _CallerSocket(self._door, head),  # noqa: ARG005
             _PICOWS_LOG,
             True,  # noqa: FBT003
             HEAD_DEADLINE_S,

@@ -9,6 +9,7 @@ from actors.messages import (
     CallerChose,
     CallerConfigured,
     CallerGone,
+    CallerReturned,
     CallerSent,
     CallerSpoke,
     CallerStoppedSpeaking,
@@ -16,7 +17,9 @@ from actors.messages import (
     StashOverflowed,
 )
 from actors.ports import RelayCounters, Replayed
+from actors.verdict import Verdict
 from gateway.agent_socket import AgentSocket
+from gateway.backlog import Backlog
 from gateway.close_codes import TO_CALLER
 from gateway.socket_core import Pause, Phase
 from gateway.stash import Stash
@@ -29,8 +32,8 @@ if TYPE_CHECKING:
     from actors.ids import Generation, Instance, SessionId
     from actors.messages import RelayEvent
     from actors.ports import AgentWire, Json
-    from actors.verdict import Verdict
     from gateway.client_socket import ClientSocket
+    from gateway.resume import ResumeTokens
     from gateway.socket_core import SocketCore
 
 MAX_EARLY_EVENTS = 64  # between accept and attach; the session actor attaches within one loop turn
@@ -46,12 +49,15 @@ class CallerRelay:
         now: Callable[[], float],
         wall: Callable[[], float],
         stash: Stash | None = None,
+        tokens: ResumeTokens | None = None,
+        claim: int = 0,
     ) -> None:
         self.session_id = session_id
         self._client = client
         self._now = now
         self._wall = wall
         self._stash = stash or Stash()
+        self._tokens = tokens
         self._translator = Translator(session_id, wall)
         self._deliver: Callable[[RelayEvent], None] | None = None
         self._early: deque[RelayEvent] = deque()
@@ -64,6 +70,12 @@ class CallerRelay:
         self._dropped_before = (0, 0)
         self._to_agent = [0, 0]
         self._to_caller = [0, 0]
+        self._unheard = [0, 0]
+        self._backlog = Backlog()
+        self._seen_by_caller = 0  # where he was when his socket ended
+        self._received = 0
+        self.claim = claim
+        self.on_release: Callable[[CallerRelay], None] = lambda relay: None  # noqa: ARG005
         self._caller_audio_at: float | None = None
         self._agent_audio_at: float | None = None
         client.sink = self
@@ -101,7 +113,7 @@ class CallerRelay:
             self._target = None
             replayed = Replayed(held_ms=held_ms)
         if (start := self._translator.start()) is not None:
-            self._client.send_text(start)
+            self._say(start)
         wire.become_current(self)
         _push_back(wire, self._client.write_paused)
         _push_back(self._client, self._target is not None and wire.write_paused)
@@ -126,7 +138,7 @@ class CallerRelay:
 
     def send_to_caller(self, message: Json) -> None:
         """Write one JSON text frame to the caller."""
-        self._client.send_text(encode(message))
+        self._say(encode(message))
 
     def injected(self, text: str) -> None:
         """Hide the echo of a text that the caller did not say."""
@@ -135,7 +147,14 @@ class CallerRelay:
     def close(self, verdict: Verdict) -> None:
         """Begin closing the caller's socket."""
         close = TO_CALLER[verdict]
+        if close.reconnect and self._tokens is not None:
+            self.send_to_caller({"type": "status", "state": "closing", "received": self._received})
         self._client.begin_close(close.code, close.reason)
+
+    def release(self) -> None:
+        """The session has ended."""
+        self._deliver = _nobody
+        self.on_release(self)
 
     def abort(self) -> None:
         """Drop the caller's connection now."""
@@ -149,19 +168,54 @@ class CallerRelay:
             self._to_agent[1],
             self._to_caller[0],
             self._to_caller[1],
-            self._stash.dropped_frames,
-            self._stash.dropped_bytes,
+            self._stash.dropped_frames + self._unheard[0],
+            self._stash.dropped_bytes + self._unheard[1],
             self._stash.size,
             None if self._caller_audio_at is None else now - self._caller_audio_at,
             None if self._agent_audio_at is None else now - self._agent_audio_at,
         )
 
+    # --- callers who come back --------------------------------------------------------------------------------------
+
+    @property
+    def is_connected(self) -> bool:
+        """The caller's socket is open."""
+        return self._client.phase is Phase.OPEN
+
+    def rebind(self, client: ClientSocket, seen: int | None) -> None:
+        """Go on with another socket of the same caller; he is sent again what came after the text ``seen``."""
+        before, self._client = self._client, client
+        if before.sink is self:
+            before.sink = None
+            close = TO_CALLER[Verdict.DISPLACED]
+            before.begin_close(close.code, close.reason)
+            self._seen_by_caller = self._backlog.last
+        client.sink = self
+        self.claim += 1
+        start, missed = self._backlog.after(self._seen_by_caller if seen is None else seen)
+        self._greet({"resumed": True, "seq": start, "received": self._received})
+        for frame in missed:
+            client.send_text(frame)
+        if self._source is not None:
+            _push_back(self._source, client.write_paused)
+        if self._target is not None:
+            _push_back(client, self._target.write_paused)
+        self._tell(CallerReturned())
+
+    def _greet(self, more: Json) -> None:
+        stamp = int(self._wall() * 1000)
+        greeting: dict[str, object] = {"type": "connected", "sessionId": self.session_id, "timestamp": stamp, **more}
+        if self._tokens is not None:
+            greeting["resumeToken"] = self._tokens.issue(self.session_id, self.claim)
+        if self._instance is not None:
+            greeting["agent"] = self._instance.agent_id
+        self._client.send_text(encode(greeting))
+
     # --- from the caller -------------------------------------------------------------------------------------------
 
-    def on_caller_open(self) -> None:
-        """Greet."""
-        stamp = int(self._wall() * 1000)
-        self.send_to_caller({"type": "connected", "sessionId": self.session_id, "timestamp": stamp})
+    def greet(self, *, taken_up: bool) -> None:
+        """Say ``connected``; ``taken_up``: the call goes on that another session had."""
+        self._greet({"resumed": True} if taken_up else {})
 
     def on_caller_binary(self, data: bytes) -> None:
         """Audio, or JSON in disguise."""
@@ -182,6 +236,7 @@ class CallerRelay:
 
     def on_caller_text(self, data: bytes) -> None:
         """Answer or deliver one JSON message."""
+        self._received += 1
         message = parse_caller(data)
         match message:
             case Ping():
@@ -204,6 +259,9 @@ class CallerRelay:
         """Tell the session, and stop pushing back on the agent."""
         if self._source is not None:
             _push_back(self._source, slow=False)
+        self._seen_by_caller = self._backlog.last
+        if self._deliver is None:
+            self.on_release(self)  # no session has taken it over
         self._tell(CallerGone(code, reason))
 
     def on_caller_slow(self, slow: bool) -> None:  # noqa: FBT001
@@ -219,6 +277,10 @@ class CallerRelay:
             self.on_agent_text(wire, data)
             return
         self._agent_audio_at = self._now()
+        if self._client.phase is not Phase.OPEN:
+            self._unheard[0] += 1  # speech that is late is of no use
+            self._unheard[1] += len(data)
+            return
         self._client.send_binary(data)
         self._to_caller[0] += 1
         self._to_caller[1] += len(data)
@@ -229,7 +291,7 @@ class CallerRelay:
             return
         out, event = self._translator.translate(data, self._generation, self._instance.agent_id)
         if out is not None:
-            self._client.send_text(out)
+            self._say(out)
             self._to_caller[0] += 1
             self._to_caller[1] += len(out)
         if event is not None:
@@ -246,6 +308,10 @@ class CallerRelay:
         if self._target is not None and self._target.phase is not Phase.OPEN:
             self.hold()  # the wire ended, and the session has not said so yet
         return self._target
+
+    def _say(self, data: bytes) -> None:
+        self._backlog.add(data)
+        self._client.send_text(data)
 
     def _tell(self, event: RelayEvent) -> None:
         if self._deliver is not None:
@@ -283,6 +349,10 @@ class CallerRelay:
         before = self._dropped_before
         self._dropped_before = after = (self._stash.dropped_frames, self._stash.dropped_bytes)
         return Replayed(texts, frames, octets, after[0] - before[0], after[1] - before[1], held_ms)
+
+
+def _nobody(_: RelayEvent) -> None:
+    """A session that has ended hears nothing."""
 
 
 def _push_back(socket: SocketCore, slow: bool) -> None:  # noqa: FBT001

@@ -15,6 +15,7 @@ from actors.messages import (
     CallerChose,
     CallerConfigured,
     CallerGone,
+    CallerReturned,
     CallerSent,
     CallerSpoke,
     CallerStoppedSpeaking,
@@ -36,7 +37,7 @@ from actors.receipt import Outcome, SwapReason
 from actors.registry_messages import InstanceGone, InstancePicked, NoInstance
 from actors.session_events import Routed, SessionEnded, SwapEnded
 from actors.session_machine import step
-from actors.session_state import Asked, CutOverDone, LinkExited, Moment, Session, Stage, StopAsked, TimerDue
+from actors.session_state import Asked, CutOverDone, LinkExited, Moment, Session, Stage, StopAsked, TakenUp, TimerDue
 from actors.swap import Step
 from supervisor.reasons import Crashed, Killed, Normal
 
@@ -180,6 +181,10 @@ class Calls(RuleBasedStateMachine):
     def instance_gone(self, url):
         self.feed(InstanceGone(Instance(self.state.agent, url)))
 
+    @rule(back=st.booleans())
+    def comes_and_goes(self, back):
+        self.feed(CallerReturned() if back else CallerGone(1006))
+
     @rule(event=st.sampled_from([CallerGone(1000), CallerGone(1000), StashOverflowed(), StopAsked()]))
     @precondition(lambda self: len(self.log) > 60)
     def the_end(self, event):
@@ -200,8 +205,10 @@ class Calls(RuleBasedStateMachine):
     def open_means_served_or_under_way(self):
         state = self.state
         if state.stage is Stage.OPEN:
-            assert state.current is not None or state.swap is not None
-            assert state.current is not None or fx.Timer.PATIENCE in self.timers
+            alone = state.is_parked and state.swap is None
+            assert state.current is not None or state.swap is not None or alone
+            assert state.current is not None or fx.Timer.PATIENCE in self.timers or alone
+            assert not state.is_parked or fx.Timer.PARK in self.timers
             if state.swap is not None:
                 assert state.swap.step not in {Step.CUTTING_OVER, Step.RETURNING}
         else:
@@ -252,6 +259,8 @@ EVERY_EVENT = [
     NoInstance(1, AgentId("banking"), known=True),
     InstanceGone(Instance(AgentId("banking"), "a")),
     CutOverDone(1, Replayed()),
+    CallerReturned(),
+    TakenUp(),
     *(TimerDue(name) for name in fx.Timer),
     *(Asked(1, request) for request in (ReadMemory(), PatchMemory({}), TransferCall("idv"))),
 ]
@@ -263,13 +272,6 @@ def in_stage(stage):
     path = {
         Stage.WAITING: (),
         Stage.OPEN: EVERY_EVENT[:1],
-        Stage.PARKED: [
-            CallerChose("banking"),
-            InstancePicked(1, Instance(AgentId("banking"), "a")),
-            LinkReady(1, WIRE),
-            CutOverDone(1, Replayed()),
-            CallerGone(1000),
-        ],
         Stage.ENDING: [CallerChose("banking"), StopAsked()],
         Stage.ENDED: [CallerGone(1000)],
     }[stage]
@@ -295,5 +297,5 @@ def test_every_pair_moves_forward_or_stays(stage, event):
         assert replace(after, stage=stage, memory={}, caller_there=True) == replace(
             before, memory={}, caller_there=True
         )
-        allowed = (fx.Finish, fx.CancelTimer, fx.Reply, fx.Release)
+        allowed = (fx.Finish, fx.CancelTimer, fx.Reply, fx.Release, fx.CloseCaller)
         assert all(isinstance(effect, allowed) for effect in wanted)

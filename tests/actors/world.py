@@ -105,6 +105,7 @@ class Relay:
         self.to_caller, self.cuts, self.stash = [], [], []
         self.wire = self.deliver = self.verdict = None
         self.held = True
+        self.released = False
         self.generation = Generation(0)
 
     def attach(self, deliver):
@@ -138,6 +139,9 @@ class Relay:
 
     def close(self, verdict):
         self.verdict = verdict
+
+    def release(self):
+        self.released = True
 
     def counters(self):
         return RelayCounters()
@@ -185,7 +189,7 @@ class Shelf:
 
 
 class World:
-    def __init__(self, agents, seed=0, **settings):
+    def __init__(self, agents, seed=0, call=None, **settings):
         self.stage = Stage(seed)
         self.agents = {AgentId(name): urls for name, urls in agents.items()}
         self.asked, self.events = [], []
@@ -199,7 +203,7 @@ class World:
         self.node = self.stage.start(topology.node_spec(node))
         self.stage.run()
         tracer = lambda _, event: self.events.append(event)  # noqa: E731
-        self.args = SessionArgs(SESSION, self.relay, ports, self.settings, tracer)
+        self.args = SessionArgs(SESSION, self.relay, ports, self.settings, tracer, call=call)
         self.tell_sessions(StartChild(topology.session_spec(self.args)))
 
     def tell_sessions(self, message):

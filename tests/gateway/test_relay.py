@@ -15,17 +15,19 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from actors.ids import AgentId, Generation, Instance
+from actors.ids import AgentId, Generation, Instance, SessionId
 from actors.link_end import FailureKind
 from actors.messages import CallerChose, CallerGone, CallerSpoke, ToolUsed, WireClosed, WireOpened, WireRefused
 from actors.verdict import Verdict
 from gateway.agent_socket import AgentDialer
 from gateway.front_door import Callbacks, FrontDoor, Refusal
+from gateway.relay import CallerRelay
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from gateway.relay import CallerRelay
+    from gateway.client_socket import ClientSocket
+    from gateway.front_door import RequestHead
 
 
 class Place:
@@ -38,7 +40,9 @@ class Place:
         self.refusal: Refusal | None = None
         self.door: FrontDoor
 
-    def on_session(self, relay: CallerRelay, _session_id: str, _remote: str) -> None:
+    def on_caller(self, client: ClientSocket, _head: RequestHead) -> None:
+        relay = CallerRelay(SessionId("s"), client, time.monotonic, time.time)
+        relay.greet(taken_up=False)
         relay.attach(self.events.put_nowait)
         self.relays.put_nowait(relay)
 
@@ -65,10 +69,8 @@ async def open_place() -> AsyncIterator[Place]:
     place.door = FrontDoor(
         Callbacks(
             runner.server,
-            place.on_session,
+            place.on_caller,
             place.bugs.append,
-            time.monotonic,
-            time.time,
             accept=lambda _head: place.refusal,
         )
     )

@@ -1,0 +1,35 @@
+"""What is kept of a call, so that another session, perhaps of another process, can take it up; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from actors.ids import AgentId
+from actors.messages import CallerText
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The agent that the caller was with, and his texts that have no answer, in order."""
+
+    agent: AgentId
+    unanswered: tuple[CallerText, ...] = ()
+    memory: Mapping[str, object] = field(default_factory=dict)
+
+    def document(self) -> dict[str, object]:
+        """Plain values for the store; the memory has a document of its own."""
+        texts = [[text.text, text.skip_transcript] for text in self.unanswered]
+        return {"agent": self.agent, "unanswered": texts}
+
+
+def read_call(document: Mapping[str, object], memory: Mapping[str, object]) -> Call | None:
+    """Read what `Call.document` wrote; None where it is not that."""
+    agent, texts = document.get("agent"), document.get("unanswered")
+    if not isinstance(agent, str) or not isinstance(texts, list):
+        return None
+    pairs = [pair for pair in texts if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str)]
+    return Call(AgentId(agent), tuple(CallerText(text, bool(skip)) for text, skip in pairs), dict(memory))

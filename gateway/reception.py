@@ -1,0 +1,130 @@
+"""Callers at the door: each gets a relay and a session, his own again if he comes back with a token."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, assert_never
+from uuid import uuid4
+
+from actors.call import read_call
+from actors.ids import SessionId
+from actors.session import CALLS, MEMORIES, SessionArgs
+from actors.store_messages import DocumentLoaded, LoadDocument
+from actors.topology import SESSIONS_PATH, STORE_PATH, session_spec
+from actors.verdict import Verdict
+from gateway.close_codes import TO_CALLER
+from gateway.relay import CallerRelay
+from gateway.resume import Elsewhere, Live, LiveCalls, ResumeTokens, Taken, Void
+from gateway.stash import Stash
+from supervisor.messages import ChildRefused, NoSuchChild, StartChild, ToPath
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from thespian.actors import ActorAddress
+
+    from actors.call import Call
+    from actors.ports import Ports, SessionSettings, Tracer
+    from gateway.client_socket import ClientSocket
+    from gateway.front_door import RequestHead
+    from supervisor.system_base import AsyncioSystemBase
+
+RECALL_S = 2.0  # the store answers from memory or a local file; the caller is waiting
+
+
+class Reception:
+    """Gives callers to sessions, and sessions to callers who come back."""
+
+    def __init__(
+        self,
+        base: AsyncioSystemBase,
+        node: ActorAddress,
+        ports: Ports,
+        settings: SessionSettings,
+        tracer: Tracer,
+        tokens: ResumeTokens,
+        stash: Callable[[], Stash] = Stash,
+    ) -> None:
+        self.calls = LiveCalls(tokens)
+        self._base = base
+        self._node = node
+        self._ports = ports
+        self._settings = settings
+        self._tracer = tracer
+        self._tokens = tokens if settings.park_s > 0 else None
+        self._stash = stash
+        self._answers = base.engine.open_endpoint()
+        self._tasks = {asyncio.get_running_loop().create_task(self._hear_refusals(), name="refusals")}
+
+    async def stop(self) -> None:
+        """Forget who was being looked up."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._base.engine.close_endpoint(self._answers)
+
+    def welcome(self, client: ClientSocket, head: RequestHead) -> None:
+        """Give an open socket its session."""
+        token = head.query("resume")
+        match self.calls.find(token) if token and self._tokens is not None else Void():
+            case Live(relay):
+                relay.rebind(client, _number(head.query("seen")))
+            case Elsewhere(claim):
+                relay = self._relay(claim.session_id, client, claim.number + 1)
+                task = asyncio.get_running_loop().create_task(self._take_up(relay), name="take up")
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            case Taken():
+                close = TO_CALLER[Verdict.CLAIMED]
+                client.begin_close(close.code, close.reason)
+            case Void():
+                relay = self._relay(SessionId(str(uuid4())), client)
+                relay.greet(taken_up=False)
+                self._start(relay)
+            case other:
+                assert_never(other)
+
+    def _relay(self, session_id: SessionId, client: ClientSocket, claim: int = 0) -> CallerRelay:
+        ports = self._ports
+        relay = CallerRelay(session_id, client, ports.now, ports.wall, self._stash(), self._tokens, claim)
+        self.calls.add(relay)
+        return relay
+
+    def _start(self, relay: CallerRelay, call: Call | None = None) -> None:
+        args = SessionArgs(relay.session_id, relay, self._ports, self._settings, self._tracer, call=call)
+        start = StartChild(session_spec(args))
+        self._base.tell(self._node, ToPath(SESSIONS_PATH, start, self._answers.address))
+
+    async def _take_up(self, relay: CallerRelay) -> None:
+        """Go on where another session, perhaps of another process, ended; begin anew where nothing is known."""
+        call = None
+        document = await self._load(CALLS, relay.session_id)
+        if document is not None:
+            call = read_call(document, await self._load(MEMORIES, relay.session_id) or {})
+        if relay.is_connected:
+            relay.greet(taken_up=call is not None)
+            self._start(relay, call)
+
+    async def _load(self, collection: str, key: str) -> dict[str, object] | None:
+        question = partial(ToPath, STORE_PATH, LoadDocument(collection, key))
+        answer = await self._base.ask_as_async(self._node, question, RECALL_S)
+        return dict(answer.document) if isinstance(answer, DocumentLoaded) and answer.document is not None else None
+
+    async def _hear_refusals(self) -> None:
+        while True:
+            match await self._answers.take_async(None):
+                case ChildRefused(id=refused):
+                    self._refuse(refused)
+                case NoSuchChild(message=StartChild(spec)):
+                    self._refuse(spec.id)
+
+    def _refuse(self, session_id: str) -> None:
+        relay = self.calls.get(SessionId(session_id))
+        if relay is not None:
+            relay.close(Verdict.REFUSED)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None

@@ -1,0 +1,125 @@
+"""Who may come back into which call: signed tokens, and the calls that this process has.
+
+A token is ``<session id>.<claim>.<expiry>.<signature>``: the claim counts how often the call was taken up, the expiry
+is in Unix seconds, the signature is HMAC-SHA256 (RFC 2104) over the rest. Gateways that share the secret and the
+store take up each other's calls.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from actors.ids import SessionId
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gateway.relay import CallerRelay
+
+MAX_TOKEN: Final = 256
+_SHAPE: Final = re.compile(r"([A-Za-z0-9-]{1,64})\.(\d{1,9})\.(\d{1,12})\.([A-Za-z0-9_-]{43})")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a valid token says."""
+
+    session_id: SessionId
+    number: int
+
+
+class ResumeTokens:
+    """Signs and reads tokens that are valid for ``ttl_s``."""
+
+    def __init__(self, secret: bytes, ttl_s: float, wall: Callable[[], float]) -> None:
+        self._secret = secret
+        self._ttl_s = ttl_s
+        self._wall = wall
+
+    def issue(self, session_id: SessionId, number: int) -> str:
+        """Sign a token."""
+        body = f"{session_id}.{number}.{int(self._wall() + self._ttl_s)}"
+        return f"{body}.{self._sign(body)}"
+
+    def read(self, token: str) -> Claim | None:
+        """Read a token; None where it is not ours, was changed, or has expired."""
+        match = _SHAPE.fullmatch(token) if len(token) <= MAX_TOKEN else None
+        if match is None:
+            return None
+        session_id, number, expiry, signature = match.groups()
+        if not hmac.compare_digest(signature, self._sign(f"{session_id}.{number}.{expiry}")):
+            return None
+        return Claim(SessionId(session_id), int(number)) if int(expiry) > self._wall() else None
+
+    def _sign(self, body: str) -> str:
+        digest = hmac.new(self._secret, body.encode(), hashlib.sha256).digest()
+        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The call is here."""
+
+    relay: CallerRelay
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The call is not here; the store may know it."""
+
+    claim: Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The token was used, and the caller who used it is connected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Void:
+    """The token says nothing: begin a new call."""
+
+
+Finding = Live | Elsewhere | Taken | Void
+
+
+class LiveCalls:
+    """The calls of this process, from the opening of the first socket until the session has ended."""
+
+    def __init__(self, tokens: ResumeTokens) -> None:
+        self._tokens = tokens
+        self._relays: dict[SessionId, CallerRelay] = {}
+
+    def __len__(self) -> int:
+        return len(self._relays)
+
+    def get(self, session_id: SessionId) -> CallerRelay | None:
+        """The relay of a call that is here."""
+        return self._relays.get(session_id)
+
+    def add(self, relay: CallerRelay) -> None:
+        """A session begins; its relay says when it has ended."""
+        self._relays[relay.session_id] = relay
+        relay.on_release = self._forget
+
+    def find(self, token: str) -> Finding:
+        """Judge a token.
+
+        An old token is good again while nobody is connected: the answer to the newer claim may have been lost.
+        """
+        claim = self._tokens.read(token)
+        if claim is None:
+            return Void()
+        relay = self._relays.get(claim.session_id)
+        if relay is None:
+            return Elsewhere(claim)
+        return Taken() if relay.claim != claim.number and relay.is_connected else Live(relay)
+
+    def _forget(self, relay: CallerRelay) -> None:
+        if self._relays.get(relay.session_id) is relay:
+            del self._relays[relay.session_id]

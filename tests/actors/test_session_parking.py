@@ -1,0 +1,127 @@
+import pytest
+
+from actors.call import Call, read_call
+from actors.ids import AgentId
+from actors.link_end import FailureKind
+from actors.messages import CallerChose, CallerGone, CallerReturned, CallerText, TranscriptSeen
+from actors.session_events import SessionEnded
+from actors.verdict import Verdict
+from supervisor.messages import Stop
+from tests.actors.world import SESSION, World
+
+BANK = {"triage": ["t1"], "banking": ["b1", "b2"], "idv": ["i1"]}
+LOST, HUNG_UP = CallerGone(1006), CallerGone(1000)
+
+
+@pytest.fixture
+def live():
+    world = World(BANK)
+    world.caller(CallerChose("banking"))
+    assert world.state.name == "live"
+    return world
+
+
+def texts(wire):
+    return [message["text"] for message in wire.sent if message["type"] in {"text_input", "user_input"}]
+
+
+def test_a_caller_who_is_back_soon_finds_the_link_that_he_left(live):
+    wire = live.wire
+    live.caller(LOST)
+    assert live.state.name == "parked"
+    live.stage.advance(live.settings.linger_s - 1)
+    live.caller(CallerReturned(), CallerText("and now?"))
+    assert live.state.name == "live"
+    assert live.dialer.wires == [wire]
+    assert texts(wire) == ["and now?"]
+    live.stage.advance(live.settings.park_s + 1)
+    assert live.state.name == "live"
+
+
+def test_a_caller_who_is_back_late_gets_a_new_link_with_what_was_not_answered(live):
+    live.caller(CallerText("my balance"), LOST)
+    live.stage.advance(live.settings.linger_s + 1)
+    assert live.dialer.wires[0].verdict is Verdict.CALLER_LEFT
+    assert live.state.name == "parked"
+    live.caller(CallerReturned())
+    assert live.state.name == "live"
+    assert live.wire.init["resume"] is True
+    assert live.wire.init["memory"]["lastUserMessage"] == "my balance"
+    assert texts(live.wire) == ["my balance"]
+    assert live.relay.told("status")[-1]["state"] == "restored"
+
+
+def test_what_was_answered_is_not_said_again(live):
+    live.caller(
+        CallerText("my balance"), TranscriptSeen(live.state.current.generation, "assistant", "1,200", final=True), LOST
+    )
+    live.stage.advance(live.settings.linger_s + 1)
+    live.caller(CallerReturned())
+    assert texts(live.wire) == []
+
+
+def test_a_link_that_dies_meanwhile_is_not_replaced_before_the_caller_is_back(live):
+    live.caller(LOST)
+    live.do(live.wire.end, FailureKind.BROKEN)
+    live.stage.advance(5)
+    assert len(live.dialer.attempts) == 1
+    live.caller(CallerReturned())
+    assert len(live.dialer.attempts) == 2
+    assert live.state.name == "live"
+
+
+def test_nobody_is_waited_for_longer_than_the_window(live):
+    live.caller(LOST)
+    live.stage.advance(live.settings.park_s + 1)
+    assert not live.alive
+    (ended,) = live.seen(SessionEnded)
+    assert ended.verdict is Verdict.CALLER_LEFT
+    assert live.relay.released
+    assert ("calls", SESSION) not in live.shelf.saved
+
+
+def test_who_hangs_up_is_waited_for_as_long_as_the_link_and_no_longer(live):
+    live.caller(HUNG_UP)
+    live.stage.advance(live.settings.linger_s - 1)
+    assert live.alive
+    assert not live.wire.ended
+    live.stage.advance(2)
+    assert not live.alive
+
+
+def test_another_socket_of_a_caller_who_is_there_changes_nothing(live):
+    before = live.state
+    live.caller(CallerReturned())
+    assert live.state == before
+
+
+def test_who_comes_back_while_the_session_ends_is_asked_to_come_again():
+    world = World(BANK)
+    world.dialer.behaviour["b1"] = "stuck"
+    world.caller(CallerChose("banking"))
+    world.stage.tell(world.node, Stop())
+    world.caller(LOST, CallerReturned())
+    assert world.relay.verdict is Verdict.SHUTDOWN
+    assert world.alive
+
+
+def test_a_stopping_node_keeps_what_another_needs_to_take_the_call_up(live):
+    live.caller(CallerText("my balance"))
+    live.stage.tell(live.node, Stop())
+    document, _ = live.shelf.saved["calls", SESSION]
+    memory, _ = live.shelf.saved["memories", SESSION]
+    call = read_call(document, memory)
+    assert call == Call(AgentId("banking"), (CallerText("my balance"),), memory)
+
+    second = World(BANK, call=call)
+    second.stage.run()
+    assert second.state.name == "live"
+    assert second.wire.url == "b1"
+    assert second.wire.init["resume"] is True
+    assert second.wire.init["memory"]["lastUserMessage"] == "my balance"
+    assert texts(second.wire) == ["my balance"]
+
+
+@pytest.mark.parametrize("document", [{}, {"agent": 1, "unanswered": []}, {"agent": "x", "unanswered": "y"}])
+def test_a_document_that_is_no_call_is_none(document):
+    assert read_call(document, {}) is None

@@ -1,0 +1,192 @@
+"""Callers who come back: over real sockets, into the same session or another gateway's."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from contextlib import asynccontextmanager
+
+import pytest
+import websockets
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.ids import SessionId
+from gateway.app import Gateway
+from gateway.backlog import Backlog
+from gateway.config import Settings
+from gateway.resume import Claim, ResumeTokens
+from tests.gateway.test_calls import PATIENCE_S, Agent, eventually, register, running, said, until
+
+SESSION = SessionId("3f2b")
+
+
+def tokens(ttl_s=60, now=1000.0, secret=b"s"):
+    return ResumeTokens(secret, ttl_s, lambda: now)
+
+
+def test_a_token_says_what_was_signed():
+    assert tokens().read(tokens().issue(SESSION, 3)) == Claim(SESSION, 3)
+
+
+def test_a_token_expires_and_belongs_to_its_secret():
+    token = tokens().issue(SESSION, 0)
+    assert tokens(now=1059.9).read(token) is not None
+    assert tokens(now=1060).read(token) is None
+    assert tokens(secret=b"t").read(token) is None
+
+
+@given(st.data())
+def test_no_changed_token_is_read(data):
+    token = tokens().issue(SESSION, 1)
+    at = data.draw(st.integers(0, len(token) - 1))
+    other = data.draw(st.characters().filter(lambda letter: letter != token[at]))
+    changed = tokens().read(token[:at] + other + token[at + 1 :])
+    last = len(token) - 1  # its six bits hold two that no byte of the signature needs
+    assert changed is None or at == last
+
+
+@given(st.text() | st.just("a.0.9999999999." + "A" * 43))
+def test_nothing_else_is_a_token(text):
+    assert tokens().read(text) is None
+
+
+@given(st.lists(st.binary(max_size=40)), st.integers(-3, 60))
+def test_a_backlog_gives_what_came_after_as_far_as_it_goes(frames, seen):
+    backlog = Backlog(max_bytes=200)
+    for frame in frames:
+        backlog.add(frame)
+    start, missed = backlog.after(seen)
+    assert frames[start:] == missed
+    assert start >= min(max(seen, 0), len(frames))
+    assert start <= max(seen, 0) or sum(map(len, frames[start - 1 :])) > 200
+
+
+# --- over sockets --------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def serving(**settings):
+    gateway = Gateway(Settings(host="127.0.0.1", port=0, patience_s=2, dial_s=2, **settings))
+    await gateway.start()
+    try:
+        yield gateway
+    finally:
+        await gateway.stop()
+
+
+def dial(gateway, token="", seen=None):
+    query = f"?resume={token}" + ("" if seen is None else f"&seen={seen}") if token else ""
+    return websockets.connect(f"ws://127.0.0.1:{gateway.port}/sonic{query}", max_queue=None)
+
+
+def connected(message):
+    return message["type"] == "connected"
+
+
+async def ask(socket, text):
+    await socket.send(json.dumps({"type": "text_input", "text": text}))
+
+
+async def test_a_lost_connection_is_taken_up_in_the_same_session_with_what_was_missed():
+    async with running(Agent("triage")) as agent, serving() as gateway:
+        await register(gateway, agent, "triage")
+        async with dial(gateway) as first:
+            hello = await until(first, connected)
+            await ask(first, "one")
+            await until(first, said)
+            agent.mute = True
+            first.transport.abort()
+        session = gateway.reception.calls.get(hello["sessionId"])
+        await eventually(lambda: not session.is_connected)
+        (link,) = agent.sockets
+        await link.send(json.dumps({"type": "transcript", "role": "assistant", "text": "missed", "isFinal": True}))
+        await link.send(b"late speech")
+        await eventually(lambda: session.counters().dropped_frames == 1)
+        agent.mute = False
+        async with dial(gateway, hello["resumeToken"]) as second:
+            again = await until(second, connected)
+            assert (again["sessionId"], again["resumed"], again["agent"]) == (hello["sessionId"], True, "triage")
+            assert again["received"] == 1
+            assert again["resumeToken"] != hello["resumeToken"]
+            assert (await until(second, said))["text"] == "missed"
+            await ask(second, "two")
+            assert (await until(second, said))["text"] == "triage heard two"
+        assert agent.opened == 1
+        assert agent.texts == ["one", "two"]
+
+
+async def test_a_caller_says_what_he_has_seen():
+    async with running(Agent("triage")) as agent, serving() as gateway:
+        await register(gateway, agent, "triage")
+        async with dial(gateway) as first:
+            hello = await until(first, connected)
+            frames = []
+            await ask(first, "one")
+            await until(first, lambda message: frames.append(message) or said(message))
+        async with dial(gateway, hello["resumeToken"], seen=1) as second:
+            again = await until(second, connected)
+            assert again["seq"] == 1
+            replayed = [await until(second, lambda _: True) for _ in frames[1:]]
+            assert replayed == frames[1:]
+
+
+async def test_one_caller_at_a_time():
+    async with running(Agent("triage")) as agent, serving() as gateway:
+        await register(gateway, agent, "triage")
+        async with dial(gateway) as first:
+            hello = await until(first, connected)
+            async with dial(gateway, hello["resumeToken"]) as second:
+                await until(second, connected)
+                with pytest.raises(websockets.ConnectionClosed):
+                    await until(first, lambda _: False)
+                assert first.close_code == 4409
+                async with dial(gateway, hello["resumeToken"]) as third:
+                    with pytest.raises(websockets.ConnectionClosed):
+                        await until(third, lambda _: False)
+                    assert third.close_code == 4403
+                await ask(second, "still me")
+                assert (await until(second, said))["text"] == "triage heard still me"
+
+
+@pytest.mark.parametrize("token", ["nonsense", tokens(secret=b"other", now=time.time()).issue(SESSION, 0)])
+async def test_a_token_that_is_not_ours_begins_a_new_call(token):
+    async with serving() as gateway, dial(gateway, token) as socket:
+        hello = await until(socket, connected)
+        assert "resumed" not in hello
+        assert hello["sessionId"] != SESSION
+
+
+async def test_another_gateway_takes_up_the_calls_of_one_that_stops(tmp_path):
+    shared = {"store": "sqlite", "data_dir": tmp_path, "resume_secret": "between us"}
+    async with running(Agent("banking")) as agent, serving(**shared) as second:
+        async with serving(**shared) as first:
+            await register(first, agent, "banking")
+            await register(second, agent, "banking")
+            caller = await dial(first)
+            hello = await until(caller, connected)
+            await caller.send(json.dumps({"type": "select_workflow", "workflowId": "banking"}))
+            await ask(caller, "my account is 12345678")
+            await until(caller, said)
+        notes = []
+        with pytest.raises(websockets.ConnectionClosed):
+            await until(caller, lambda message: notes.append(message) and False)
+        assert caller.close_code == 1012
+        assert notes[-1] == {"type": "status", "state": "closing", "received": 2}
+        async with dial(second, hello["resumeToken"]) as again:
+            greeting = await until(again, connected)
+            assert (greeting["sessionId"], greeting["resumed"]) == (hello["sessionId"], True)
+            await ask(again, "and now?")
+            assert (await until(again, said))["text"] == "banking heard and now?"
+        assert agent.texts == ["my account is 12345678", "and now?"]
+        assert agent.inits[-1]["resume"] is True
+        assert agent.inits[-1]["memory"]["account"] == "12345678"
+
+
+async def test_without_a_window_nobody_is_given_a_token():
+    async with serving(park_s=0) as gateway, dial(gateway) as socket:
+        assert "resumeToken" not in await until(socket, connected)
+        await socket.close()
+        async with asyncio.timeout(PATIENCE_S):
+            await eventually(lambda: len(gateway.reception.calls) == 0)
