@@ -73,7 +73,7 @@ class CallerRelay:
         self._unheard = [0, 0]
         self._backlog = Backlog()
         self._seen_by_caller = 0  # where he was when his socket ended
-        self._received = 0
+        self._received = 0  # texts, so that he can send again what was lost on the way
         self.claim = claim
         self.on_release: Callable[[CallerRelay], None] = lambda relay: None  # noqa: ARG005
         self._caller_audio_at: float | None = None
@@ -236,7 +236,6 @@ class CallerRelay:
 
     def on_caller_text(self, data: bytes) -> None:
         """Answer or deliver one JSON message."""
-        self._received += 1
         message = parse_caller(data)
         match message:
             case Ping():
@@ -247,6 +246,7 @@ class CallerRelay:
                 self._answer({"type": "config_applied"})
                 self._tell(message)
             case CallerText():
+                self._received += 1
                 if message.skip_transcript:
                     self._translator.injected(message.text)
                 self._tell(message)

@@ -3,6 +3,7 @@
 import { DEFAULT_WORKFLOW, FALLBACK_WORKFLOWS, workflowsFrom } from './agents.js';
 import { continues, NO_CALL, stepCall } from './call_state.js';
 import { Connection } from './connection.js';
+import { Delivery } from './delivery.js';
 import { explainMicrophoneError, openMicrophone } from './microphone.js';
 import { MicrophoneSwitch } from './microphone_switch.js';
 import { Playback } from './playback.js';
@@ -26,6 +27,7 @@ class App {
   #workflows = FALLBACK_WORKFLOWS;
   #waitingLines = [];
   #transcript = new Transcript();
+  #delivery = new Delivery();
   #token = new ResumeToken(globalThis.sessionStorage, Date.now());
   #stage = new StageView();
   #lines = new TranscriptView({
@@ -47,7 +49,7 @@ class App {
     },
   });
   #connection = new Connection({
-    url: () => protocol.socketUrl(this.#gatewayUrl, this.#token.value),
+    url: () => protocol.socketUrl(this.#gatewayUrl, this.#token.value, this.#delivery.seen),
     makePing: protocol.ping,
     on: {
       state: (state, previous) => this.#onConnection(state, previous),
@@ -149,6 +151,7 @@ class App {
     this.#playback.clear();
     const sent = this.#connection.send(protocol.textInput(text));
     if (sent) {
+      this.#delivery.sent(text);
       this.#step({ type: 'heard', at: performance.now() });
     }
     return sent;
@@ -191,6 +194,9 @@ class App {
   }
 
   #onEvent(event) {
+    if (event.kind !== 'audio' && event.kind !== 'connected') {
+      this.#delivery.came();
+    }
     switch (event.kind) {
       case 'audio':
         return this.#onAudio(event.samples);
@@ -235,6 +241,7 @@ class App {
     }
     const { voiceId } = this.#workflows.find(({ id }) => id === this.#call.workflowId) ?? {};
     this.#connection.send(protocol.sessionConfig(voiceId));
+    this.#waitingLines.unshift(...this.#delivery.connected(event));
     while (this.#waitingLines.length > 0 && this.#sendLine(this.#waitingLines[0])) {
       this.#waitingLines.shift();
     }
@@ -249,6 +256,10 @@ class App {
   }
 
   #onStatus(event) {
+    if (event.state === 'closing') {
+      this.#delivery.taken(event.received);
+      return;
+    }
     this.#step({ type: 'status', state: event.state, agent: event.agent });
     const words = statusWords(event);
     if (words) {

@@ -66,6 +66,8 @@ const PARSERS = {
     resumeToken: string(m.resumeToken),
     resumed: m.resumed === true,
     agent: string(m.agent),
+    seq: m.seq,
+    received: m.received,
   }),
   transcript: parseTranscript,
   handoff_event: (m) => (string(m.target) ? { kind: 'handoff', target: m.target } : null),
@@ -78,6 +80,7 @@ const PARSERS = {
     state: string(m.state),
     agent: string(m.agent),
     message: string(m.message),
+    received: m.received,
   }),
   error: (m) => ({
     kind: 'error',
@@ -132,12 +135,13 @@ export const endOfSpeech = () => JSON.stringify({ type: 'end_of_speech' });
 export const ping = () => JSON.stringify({ type: 'ping' });
 
 /** The socket's address: the configured base, "/sonic" unless it names it already, and the resume token. */
-export function socketUrl(gatewayUrl, resumeToken) {
+export function socketUrl(gatewayUrl, resumeToken, seen = 0) {
   const url = new URL(gatewayUrl);
   const path = url.pathname.replace(/\/+$/, '');
   url.pathname = path.endsWith('/sonic') ? path : `${path}/sonic`;
   if (resumeToken) {
     url.searchParams.set('resume', resumeToken);
+    url.searchParams.set('seen', seen);
   }
   return url.href;
 }

@@ -125,7 +125,7 @@ async def test_lost_connection_comes_back_with_its_token_and_what_was_typed():
         await browser.type("#text", f"still here{ENTER}")
         await stage.gateway.wait(lambda: len(stage.gateway.calls) == 2 and stage.gateway.calls[1].of_type("text_input"))
         again = stage.gateway.calls[1]
-        assert again.path == "/sonic?resume=secret-1"
+        assert again.path == "/sonic?resume=secret-1&seen=1"
         assert again.of_type("text_input") == [{"type": "text_input", "text": "still here"}]
         await browser.wait_true(f"{STATE}.state === 'open'")
         assert await browser.data("#call", "agent") == "banking"

@@ -7,7 +7,7 @@ const bytes = (...values) => new Uint8Array(values).buffer;
 
 test('connected carries session, token and whether it was resumed', () => {
   assert.deepEqual(read({ type: 'connected', sessionId: 's', resumeToken: 't', resumed: true, timestamp: 1 }), {
-    kind: 'connected', sessionId: 's', resumeToken: 't', resumed: true, agent: '',
+    kind: 'connected', sessionId: 's', resumeToken: 't', resumed: true, agent: '', seq: undefined, received: undefined,
   });
 });
 
@@ -63,7 +63,7 @@ test('outgoing messages have the fields of the protocol', () => {
 
 test('addresses', () => {
   assert.equal(protocol.socketUrl('ws://h:8080', ''), 'ws://h:8080/sonic');
-  assert.equal(protocol.socketUrl('wss://h/base/', 'a b&c'), 'wss://h/base/sonic?resume=a+b%26c');
+  assert.equal(protocol.socketUrl('wss://h/base/', 'a b&c', 3), 'wss://h/base/sonic?resume=a+b%26c&seen=3');
   assert.equal(protocol.socketUrl('ws://h/sonic', ''), 'ws://h/sonic');
   assert.equal(protocol.restUrl('ws://h:8080/sonic'), 'http://h:8080');
   assert.equal(protocol.restUrl('wss://h/base/'), 'https://h/base');
