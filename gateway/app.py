@@ -22,10 +22,14 @@ from actors.store import StoreArgs
 from actors.topology import NODE, STORE_PATH, NodeArgs, node_spec
 from gateway import telemetry
 from gateway.agent_socket import AgentDialer
+from gateway.catalogue import Catalogue
+from gateway.catalogue_api import CatalogueApi
 from gateway.front_door import Callbacks, FrontDoor, Refusal, RequestHead
-from gateway.http_api import Api, ApiSettings
+from gateway.history import History
+from gateway.http_api import Api
 from gateway.probe import HttpProber
 from gateway.reception import Reception
+from gateway.rest import ApiSettings
 from gateway.resume import ResumeTokens
 from gateway.store import MemoryStore, SqliteStore
 from supervisor.messages import Runtime, Start, Started, Stop, ToPath
@@ -34,10 +38,12 @@ from supervisor.system_base import AsyncioSystemBase, actor_system
 if TYPE_CHECKING:
     from thespian.actors import ActorAddress
 
+    from actors.ids import SessionId
     from gateway.config import Settings
 
 START_S = 10.0
 STOP_POLL_S = 0.01
+DAY_S = 86_400.0
 DEFAULT_PORTS = {
     "triage": 8081,
     "banking": 8082,
@@ -68,6 +74,8 @@ class Gateway:
             random=random.random,
         )
         self.api = Api(self.ask, self._api_settings())
+        self.history = self._history()
+        self._started = self.ports.now()
         self._node: ActorAddress
         self._door: FrontDoor
         self.reception: Reception
@@ -86,7 +94,8 @@ class Gateway:
         answer = await self.base.ask_async(self._node, Start(NODE, NODE, 1, spec.args, runtime), START_S)
         if not isinstance(answer, Started):
             raise StartError(f"the supervisor tree did not start: {answer}")
-        self._runner = web.AppRunner(self.api.application(), access_log=None)
+        catalogue = CatalogueApi(self._catalogue(), self.history, self.api.settings, self.status)
+        self._runner = web.AppRunner(self.api.application(catalogue.routes()), access_log=None)
         await self._runner.setup()
         if self._runner.server is None:
             raise StartError("the HTTP server did not start")
@@ -111,6 +120,8 @@ class Gateway:
         await self.base.shutdown_async(self.settings.stop_s)
         await self.reception.stop()
         await self.prober.stop()
+        if self.history is not None:
+            await asyncio.to_thread(self.history.close)
         await self._runner.cleanup()
 
     async def _stop_tree(self, deadline_s: float) -> None:
@@ -130,7 +141,28 @@ class Gateway:
         settings = self.settings
         secret = settings.resume_secret.get_secret_value().encode() if settings.resume_secret else secrets.token_bytes()
         tokens = ResumeTokens(secret, settings.resume_ttl_s, self.ports.wall)
-        return Reception(self.base, self._node, self.ports, settings.session, telemetry.trace, tokens)
+        return Reception(self.base, self._node, self.ports, settings.session, self._observe, tokens)
+
+    def _observe(self, session_id: SessionId, event: object) -> None:
+        telemetry.trace(session_id, event)
+        if self.history is not None:
+            self.history.observe(session_id, event)
+
+    def _history(self) -> History | None:
+        settings = self.settings
+        if settings.history_calls == 0:
+            return None
+        return History(settings.data_dir / "history", settings.history_calls, settings.history_days * DAY_S)
+
+    async def status(self) -> dict[str, object]:
+        """How the process is, in a few figures."""
+        return {
+            "status": "running",
+            "sessions": len(self.reception.calls),
+            "connections": self._door.open_sockets,
+            "actors": self.base.statistics()["actors"],
+            "uptime_s": round(self.ports.now() - self._started),
+        }
 
     def _admit(self, _: RequestHead) -> Refusal | None:
         if len(self.reception.calls) >= self.settings.max_sessions:
@@ -154,7 +186,11 @@ class Gateway:
     def _api_settings(self) -> ApiSettings:
         settings = self.settings
         token = settings.admin_token.get_secret_value() if settings.admin_token else None
-        return ApiSettings(token, settings.cors_origins, settings.body_limit, settings.agent_hosts)
+        networks = settings.admin_networks
+        return ApiSettings(token, networks, settings.cors_origins, settings.body_limit, settings.agent_hosts)
+
+    def _catalogue(self) -> Catalogue:
+        return Catalogue(self.settings.data_dir / "catalogue", self.settings.tools_dir)
 
 
 async def serve(settings: Settings) -> None:

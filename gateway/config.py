@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, IPvAnyNetwork, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -34,12 +35,18 @@ class Settings(BaseSettings):
     log_format: Literal["human", "json"] = "human"
     log_level: Literal["TRACE", "DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     admin_token: SecretStr | None = None
-    """Without a token the admin pages answer loopback only."""
+    """Without a token the admin pages, history and every write answer ``admin_networks`` only."""
+    admin_networks: tuple[IPvAnyNetwork, ...] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
     cors_origins: tuple[str, ...] = ("*",)
     body_limit: int = Field(100 * 1024, ge=1024)
     max_sessions: int = Field(10_000, ge=1)
     store: Literal["memory", "sqlite"] = "memory"
     data_dir: Path = Path("var")
+    tools_dir: Path = Path(__file__).parent.parent / "agents" / "tools"
+    """Where the tool definitions lie that ``/api/tools`` lists; the default is what our own agents load."""
+    history_calls: int = Field(1000, ge=0)
+    """How many calls are kept to be read again; 0 keeps none."""
+    history_days: float = Field(30.0, gt=0)
     agent_hosts: tuple[str, ...] = ()
     """Hosts that agents may register with; empty allows all."""
 

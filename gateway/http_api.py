@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import hmac
-import ipaddress
-import re
-import time
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from aiohttp import web
-from loguru import logger
 
 from actors.ids import AgentId
 from actors.messages import CallTransferred, MemoryRead, PatchMemory, ReadMemory, TransferCall
@@ -29,43 +22,24 @@ from actors.registry_messages import (
     ReportStatus,
 )
 from actors.topology import REGISTRY_PATH, SESSIONS_PATH
+from gateway.rest import ApiError, an_id, errors_as_json, iso_now, json_object
 from supervisor.messages import NoSuchChild, SnapshotReply, SnapshotRequest
 from supervisor.snapshot import to_dict, to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
+    from gateway.rest import ApiSettings
     from supervisor.snapshot import Snapshot
 
     Ask = Callable[[str, object, float], Awaitable[object | None]]
-    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 ASK_S = 2.0
 TRANSFER_S = 15.0
-ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 MAX_URL = 2048
 STATUSES = frozenset({"ready", "busy", "error"})
 
 Reply = TypeVar("Reply")
-
-
-class ApiError(Exception):
-    """Answered as ``{"error": ...}`` with its status."""
-
-    def __init__(self, status: int, error: str) -> None:
-        super().__init__(error)
-        self.status = status
-        self.body: dict[str, object] = {"success": False, "error": error}
-
-
-@dataclass(frozen=True, slots=True)
-class ApiSettings:
-    """What the API needs of the settings."""
-
-    admin_token: str | None
-    cors_origins: tuple[str, ...]
-    body_limit: int
-    agent_hosts: tuple[str, ...]
 
 
 class Api:
@@ -75,9 +49,11 @@ class Api:
         self._ask_path = ask
         self.settings = settings
 
-    def application(self) -> web.Application:
-        """Build the aiohttp application."""
-        app = web.Application(middlewares=[self._cors, errors_as_json], client_max_size=self.settings.body_limit)
+    def application(self, more: Iterable[web.RouteDef] = ()) -> web.Application:
+        """Build the aiohttp application, with ``more`` routes."""
+        app = web.Application(
+            middlewares=[self.settings.cors, errors_as_json], client_max_size=self.settings.body_limit
+        )
         app.add_routes(
             [
                 web.get("/health", self.health),
@@ -91,6 +67,7 @@ class Api:
                 web.post("/api/sessions/{id}/memory", self.write_memory),
                 web.post("/api/sessions/{id}/transfer", self.transfer),
                 web.get("/admin/tree", self.tree),
+                *more,
             ]
         )
         return app
@@ -114,7 +91,7 @@ class Api:
         if not isinstance(capabilities, dict | list):
             raise ApiError(400, "capabilities must be an object or a list")
         message = Register(
-            agent_id=an_id(body.get("id"), "id"),
+            agent_id=AgentId(an_id(body.get("id"), "id")),
             url=self._agent_url(body.get("url")),
             port=port,
             capabilities=capabilities if isinstance(capabilities, dict) else tuple(map(str, capabilities)),
@@ -144,7 +121,7 @@ class Api:
         body = await json_object(request)
         url, port, active = body.get("url"), body.get("port"), body.get("activeSessions")
         message = Heartbeat(
-            agent_id=an_id(body.get("agentId"), "agentId"),
+            agent_id=AgentId(an_id(body.get("agentId"), "agentId")),
             url=url if isinstance(url, str) else "",
             port=port if isinstance(port, int) else None,
             peer=request.remote or "",
@@ -160,7 +137,7 @@ class Api:
 
     async def agent(self, request: web.Request) -> web.Response:
         """Show one agent: its first instance, as of old, with all under ``instances``."""
-        agent_id = an_id(request.match_info["id"], "id")
+        agent_id = AgentId(an_id(request.match_info["id"], "id"))
         answer = await self._ask(REGISTRY_PATH, ListAgents(agent_id), AgentList)
         if not answer.agents:
             raise ApiError(404, f"Agent {agent_id} not found")
@@ -169,7 +146,7 @@ class Api:
 
     async def status(self, request: web.Request) -> web.Response:
         """Take an agent's own word on how it is; it counts as a sign of life."""
-        agent_id = an_id(request.match_info["id"], "id")
+        agent_id = AgentId(an_id(request.match_info["id"], "id"))
         body = await json_object(request)
         status = body.get("status")
         if status not in STATUSES:
@@ -179,7 +156,7 @@ class Api:
 
     async def deregister(self, request: web.Request) -> web.Response:
         """Remove all instances of an agent, or the one given by ``?url=``."""
-        agent_id = an_id(request.match_info["id"], "id")
+        agent_id = AgentId(an_id(request.match_info["id"], "id"))
         answer = await self._ask(REGISTRY_PATH, Deregister(agent_id, request.query.get("url", "")), Deregistered)
         if not answer.count:
             raise ApiError(404, f"Agent {agent_id} not found")
@@ -216,7 +193,7 @@ class Api:
 
     async def tree(self, request: web.Request) -> web.Response:
         """Show the running tree, as JSON or with ``?format=text``."""
-        self._admit(request)
+        self.settings.admit(request)
         snapshot = await self.snapshot()
         if request.query.get("format") == "text":
             return web.Response(text=to_text(snapshot) + "\n")
@@ -225,16 +202,6 @@ class Api:
     async def snapshot(self) -> Snapshot:
         """Take a picture of the tree."""
         return (await self._ask("node", SnapshotRequest(), SnapshotReply)).snapshot
-
-    def _admit(self, request: web.Request) -> None:
-        token = self.settings.admin_token
-        if token is None:
-            if not is_loopback(request.remote):
-                raise ApiError(403, "no admin token is configured, so only loopback may look")
-            return
-        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if not hmac.compare_digest(given.encode(), token.encode()):
-            raise ApiError(401, "a valid bearer token is needed")
 
     # --- inside ---
 
@@ -249,58 +216,8 @@ class Api:
     async def _ask_session(
         self, request: web.Request, message: object, reply: type[Reply], deadline_s: float = ASK_S
     ) -> Reply:
-        session_id = an_id(request.match_info["id"], "id")
+        session_id = AgentId(an_id(request.match_info["id"], "id"))
         return await self._ask(f"{SESSIONS_PATH}/{session_id}", message, reply, deadline_s)
-
-    @web.middleware
-    async def _cors(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        origin = request.headers.get("Origin", "")
-        allowed = "*" if "*" in self.settings.cors_origins else origin if origin in self.settings.cors_origins else ""
-        preflight = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
-        response = web.Response(status=204) if preflight else await handler(request)
-        if allowed:
-            response.headers["Access-Control-Allow-Origin"] = allowed
-            response.headers["Vary"] = "Origin"
-        if preflight and allowed:
-            response.headers["Access-Control-Allow-Methods"] = "GET,HEAD,PUT,PATCH,POST,DELETE"
-            response.headers["Access-Control-Allow-Headers"] = request.headers.get(
-                "Access-Control-Request-Headers", "*"
-            )
-        return response
-
-
-@web.middleware
-async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer every error as JSON; an exception of ours is logged and told as 500 without its text."""
-    try:
-        return await handler(request)
-    except ApiError as error:
-        return web.json_response(error.body, status=error.status)
-    except web.HTTPException as error:
-        if error.status < 400:
-            raise
-        return web.json_response({"error": f"{error.reason}: {request.method} {request.path}"}, status=error.status)
-    except Exception:  # noqa: BLE001 - one request's bug is that request's 500
-        logger.exception("{} {} failed", request.method, request.path)
-        return web.json_response({"error": "internal error"}, status=500)
-
-
-async def json_object(request: web.Request) -> dict[str, Any]:
-    """Read a body that must be a JSON object."""
-    try:
-        body = await request.json()
-    except (ValueError, RecursionError):
-        raise ApiError(400, "the body is not JSON") from None
-    if not isinstance(body, dict):
-        raise ApiError(400, "the body must be a JSON object")
-    return body
-
-
-def an_id(value: object, name: str) -> AgentId:
-    """Validate an id: letters, digits, dot, dash and underscore; 128 characters at most."""
-    if not isinstance(value, str) or not ID.fullmatch(value):
-        raise ApiError(400, f"{name} must match {ID.pattern}")
-    return AgentId(value)
 
 
 def agent_json(info: AgentInfo) -> Mapping[str, object]:
@@ -316,16 +233,3 @@ def agent_json(info: AgentInfo) -> Mapping[str, object]:
         "links": info.links,
         "breaker": info.breaker,
     }
-
-
-def is_loopback(remote: str | None) -> bool:
-    """Tell whether an address is of this host."""
-    try:
-        return remote is not None and ipaddress.ip_address(remote).is_loopback
-    except ValueError:
-        return False
-
-
-def iso_now() -> str:
-    """Return the present time, UTC, with milliseconds."""
-    return datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -61,8 +61,8 @@ async def running(agent):
 
 
 @pytest.fixture
-async def gateway():
-    settings = Settings(host="127.0.0.1", port=0, park_s=0, patience_s=0.5, dial_s=2)
+async def gateway(tmp_path):
+    settings = Settings(host="127.0.0.1", port=0, park_s=0, patience_s=0.5, dial_s=2, data_dir=tmp_path)
     gateway = Gateway(settings)
     await gateway.start()
     yield gateway

@@ -68,7 +68,7 @@ def test_a_backlog_gives_what_came_after_as_far_as_it_goes(frames, seen):
 
 @asynccontextmanager
 async def serving(**settings):
-    gateway = Gateway(Settings(host="127.0.0.1", port=0, patience_s=2, dial_s=2, **settings))
+    gateway = Gateway(Settings(host="127.0.0.1", port=0, patience_s=2, dial_s=2, **{"history_calls": 0, **settings}))
     await gateway.start()
     try:
         yield gateway

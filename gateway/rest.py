@@ -1,0 +1,118 @@
+"""What all REST endpoints share: errors as JSON, bodies and ids that are checked, who is let in, origins."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import re
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+from loguru import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from ipaddress import IPv4Network, IPv6Network
+
+    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+class ApiError(Exception):
+    """Answered as ``{"success": false, "error": ...}`` with its status."""
+
+    def __init__(self, status: int, error: str) -> None:
+        super().__init__(error)
+        self.status = status
+        self.body: dict[str, object] = {"success": False, "error": error}
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """What the API needs of the settings."""
+
+    admin_token: str | None = None
+    admin_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    cors_origins: tuple[str, ...] = ("*",)
+    body_limit: int = 100 * 1024
+    agent_hosts: tuple[str, ...] = ()
+
+    def admit(self, request: web.Request) -> None:
+        """Let in whoever has the token or, where none is configured, comes from a trusted network; else `ApiError`."""
+        if self.admin_token is None:
+            if not is_within(request.remote, self.admin_networks):
+                raise ApiError(403, "no admin token is configured, so only trusted networks are let in")
+            return
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if not hmac.compare_digest(given.encode(), self.admin_token.encode()):
+            raise ApiError(401, "a valid bearer token is needed")
+
+    @web.middleware
+    async def cors(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer preflights, and name the origins that may read answers (Fetch standard, section 3.2)."""
+        origin = request.headers.get("Origin", "")
+        allowed = "*" if "*" in self.cors_origins else origin if origin in self.cors_origins else ""
+        preflight = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+        response = web.Response(status=204) if preflight else await handler(request)
+        if allowed:
+            response.headers["Access-Control-Allow-Origin"] = allowed
+            response.headers["Vary"] = "Origin"
+        if preflight and allowed:
+            asked = request.headers.get("Access-Control-Request-Headers", "*")
+            response.headers["Access-Control-Allow-Methods"] = "GET,HEAD,PUT,PATCH,POST,DELETE"
+            response.headers["Access-Control-Allow-Headers"] = asked
+        return response
+
+
+@web.middleware
+async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer every error as JSON; an exception of ours is logged and told as 500 without its text."""
+    try:
+        return await handler(request)
+    except ApiError as error:
+        return web.json_response(error.body, status=error.status)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return web.json_response({"error": f"{error.reason}: {request.method} {request.path}"}, status=error.status)
+    except Exception:  # noqa: BLE001 - one request's bug is that request's 500
+        logger.exception("{} {} failed", request.method, request.path)
+        return web.json_response({"error": "internal error"}, status=500)
+
+
+async def json_object(request: web.Request) -> dict[str, Any]:
+    """Read a body that must be a JSON object."""
+    try:
+        body = await request.json()
+    except (ValueError, RecursionError):
+        raise ApiError(400, "the body is not JSON") from None
+    if not isinstance(body, dict):
+        raise ApiError(400, "the body must be a JSON object")
+    return body
+
+
+def an_id(value: object, name: str) -> str:
+    """Validate an id: letters, digits, dot, dash and underscore; 128 characters at most."""
+    if not isinstance(value, str) or not ID.fullmatch(value):
+        raise ApiError(400, f"{name} must match {ID.pattern}")
+    return value
+
+
+def is_within(remote: str | None, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
+    """Tell whether an address belongs to one of the networks."""
+    try:
+        address = ipaddress.ip_address(remote or "")
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in network for network in networks)
+
+
+def iso_now() -> str:
+    """Return the present time, UTC, with milliseconds."""
+    return datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
