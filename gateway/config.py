@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import tomllib
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias, TypeVar
 
-from pydantic import AliasChoices, Field, IPvAnyNetwork, SecretStr, ValidationError
+from pydantic import AliasChoices, BeforeValidator, Field, IPvAnyNetwork, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -19,6 +21,19 @@ from actors.ports import SessionSettings
 CONFIG_FILE = Path("understudy.toml")
 
 
+Item = TypeVar("Item")
+
+
+def _split(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return tuple(part for part in (words.strip() for words in value.split(",")) if part)
+
+
+Listed: TypeAlias = Annotated[tuple[Item, ...], NoDecode, BeforeValidator(_split)]
+"""Several words: a list in the file, separated by commas in the environment."""
+
+
 class BadSettings(Exception):  # noqa: N818 - what the person gave, not what we did
     """One line per setting that cannot be used."""
 
@@ -27,7 +42,13 @@ class Settings(BaseSettings):
     """Everything that can be set. Environment names are ``UNDERSTUDY_`` plus the field; ``PORT`` works as of old."""
 
     model_config = SettingsConfigDict(
-        env_prefix="UNDERSTUDY_", frozen=True, toml_file=CONFIG_FILE, extra="forbid", populate_by_name=True
+        env_prefix="UNDERSTUDY_",
+        env_ignore_empty=True,  # `PORT=` in a compose file means "not set"
+        frozen=True,
+        toml_file=CONFIG_FILE,
+        extra="forbid",
+        populate_by_name=True,
+        allow_inf_nan=False,
     )
 
     host: str = "0.0.0.0"  # noqa: S104 - agents and browsers of other hosts connect, as they always did
@@ -36,8 +57,8 @@ class Settings(BaseSettings):
     log_level: Literal["TRACE", "DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     admin_token: SecretStr | None = None
     """Without a token the admin pages, history and every write answer ``admin_networks`` only."""
-    admin_networks: tuple[IPvAnyNetwork, ...] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
-    cors_origins: tuple[str, ...] = ("*",)
+    admin_networks: Listed[IPvAnyNetwork] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+    cors_origins: Listed[str] = ("*",)
     body_limit: int = Field(100 * 1024, ge=1024)
     max_sessions: int = Field(10_000, ge=1)
     store: Literal["memory", "sqlite"] = "memory"
@@ -47,7 +68,7 @@ class Settings(BaseSettings):
     history_calls: int = Field(1000, ge=0)
     """How many calls are kept to be read again; 0 keeps none."""
     history_days: float = Field(30.0, gt=0)
-    agent_hosts: tuple[str, ...] = ()
+    agent_hosts: Listed[str] = ()
     """Hosts that agents may register with; empty allows all."""
 
     dial_s: float = Field(5.0, gt=0)
@@ -97,3 +118,5 @@ def load(**flags: object) -> Settings:
     except ValidationError as error:
         lines = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_input=False)]
         raise BadSettings("\n".join(lines)) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise BadSettings(f"{CONFIG_FILE}: {error}") from None
