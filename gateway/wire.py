@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 _ONLY_TYPE: Final = msgspec.json.Decoder(type=dict[str, msgspec.Raw])
 _OBJECT: Final = msgspec.json.Decoder(type=dict[str, object])
 _ENCODER: Final = msgspec.json.Encoder()
-_SCALAR: Final = re.compile(rb'\s*\{\s*"type"\s*:\s*"([A-Za-z0-9_.\-]{1,64})"\s*[,}]')
+_S: Final = rb"[ \t\r\n]*"  # JSON's white space is less than a pattern's
+_SCALAR: Final = re.compile(rb'%b\{%b"type"%b:%b"([A-Za-z0-9_.\-]{1,64})"%b[,}]' % (_S, _S, _S, _S, _S))
 
 
 class Ping(msgspec.Struct, frozen=True):
@@ -50,7 +51,8 @@ def sniff_type(data: bytes) -> str | None:
     """Find the top-level ``type`` of a JSON object; None when there is none that is a string.
 
     A ``type`` that comes first is read in place; when a second ``"type"`` follows, or it is elsewhere, the object's
-    keys are decoded and the last one counts, as in every JSON parser.
+    keys are decoded and the last one counts, as in every JSON parser. What follows a type that was read in place is
+    not looked at: of bytes that are no JSON a type may be found.
     """
     found = _SCALAR.match(data)
     # A backslash could spell the key with escapes.
