@@ -6,36 +6,50 @@ import json
 import sqlite3
 import time
 from collections import OrderedDict
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from loguru import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
 MAX_DOCUMENTS = 50_000
-"""Per collection, in memory: the oldest document goes first."""
+"""Per collection: the document that was saved longest ago goes first."""
+SWEEP_S = 60.0
+"""How often what has expired leaves the file; it is not served meanwhile."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS kept (collection TEXT, key TEXT, expires REAL, body TEXT, PRIMARY KEY (collection, key));
+CREATE INDEX IF NOT EXISTS oldest ON kept (collection);
+CREATE INDEX IF NOT EXISTS expiring ON kept (expires) WHERE expires IS NOT NULL;
+"""
 
 
 class MemoryStore:
-    """A `Store` that ends with its process."""
+    """A `Store` that ends with its process. Documents are kept as JSON, so both stores take and give the same."""
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self._now = now
-        self._collections: dict[str, OrderedDict[str, tuple[float | None, dict[str, object]]]] = {}
+        self._collections: dict[str, OrderedDict[str, tuple[float | None, str]]] = {}
 
     def load(self, collection: str, key: str) -> dict[str, object] | None:
         """Read one document; None when absent or expired."""
         documents = self._collections.get(collection, OrderedDict())
-        expires, document = documents.get(key, (None, None))
+        if key not in documents:
+            return None
+        expires, body = documents[key]
         if expires is not None and expires <= self._now():
             del documents[key]
             return None
-        return document
+        return _read(body)
 
     def save(self, collection: str, key: str, document: Mapping[str, object], ttl_s: float | None = None) -> None:
-        """Write one document, replacing it."""
+        """Write one document, replacing it. Raises ``TypeError`` for what is no JSON."""
+        body = json.dumps(document)
         documents = self._collections.setdefault(collection, OrderedDict())
-        documents[key] = (None if ttl_s is None else self._now() + ttl_s, dict(document))
+        documents[key] = (None if ttl_s is None else self._now() + ttl_s, body)
         documents.move_to_end(key)
         if len(documents) > MAX_DOCUMENTS:
             documents.popitem(last=False)
@@ -53,42 +67,50 @@ class MemoryStore:
 
 
 class SqliteStore:
-    """A `Store` in one SQLite file; each write is one short transaction."""
+    """A `Store` in one SQLite file; each write is one short transaction.
+
+    A file that is no sound database is put aside under another name and a new one begun: calls matter more than what
+    was remembered of former ones.
+    """
 
     def __init__(self, path: Path | str, now: Callable[[], float] = time.time) -> None:
         self._now = now
-        self._database = sqlite3.connect(path, isolation_level=None)
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = NORMAL")
-        self._database.execute(
-            "CREATE TABLE IF NOT EXISTS documents (collection TEXT, key TEXT, expires REAL, body TEXT,"
-            " PRIMARY KEY (collection, key)) WITHOUT ROWID"
-        )
-        self._database.execute("DELETE FROM documents WHERE expires <= ?", (self._now(),))
+        self._database = _open(path, now)
+        self._sweep()
 
     def load(self, collection: str, key: str) -> dict[str, object] | None:
-        """Read one document; None when absent or expired."""
+        """Read one document; None when absent, expired or beyond reading."""
         row = self._database.execute(
-            "SELECT body FROM documents WHERE collection = ? AND key = ? AND (expires IS NULL OR expires > ?)",
+            "SELECT body FROM kept WHERE collection = ? AND key = ? AND (expires IS NULL OR expires > ?)",
             (collection, key, self._now()),
         ).fetchone()
-        return None if row is None else json.loads(row[0])
+        return None if row is None else _read(row[0])
 
     def save(self, collection: str, key: str, document: Mapping[str, object], ttl_s: float | None = None) -> None:
-        """Write one document, replacing it."""
-        expires = None if ttl_s is None else self._now() + ttl_s
+        """Write one document, replacing it. Raises ``TypeError`` for what is no JSON."""
+        body = json.dumps(document)
+        now = self._now()
+        if now >= self._sweep_at:
+            self._sweep()
+        gone = self._remove(collection, key)
         self._database.execute(
-            "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?)", (collection, key, expires, json.dumps(document))
+            "INSERT INTO kept VALUES (?, ?, ?, ?)", (collection, key, None if ttl_s is None else now + ttl_s, body)
         )
+        self._sizes[collection] = self._sizes.get(collection, 0) + 1 - gone
+        if self._sizes[collection] > MAX_DOCUMENTS:
+            self._database.execute(
+                "DELETE FROM kept WHERE rowid = (SELECT min(rowid) FROM kept WHERE collection = ?)", (collection,)
+            )
+            self._sizes[collection] -= 1
 
     def delete(self, collection: str, key: str) -> None:
         """Remove one document; absent is fine."""
-        self._database.execute("DELETE FROM documents WHERE collection = ? AND key = ?", (collection, key))
+        self._sizes[collection] = self._sizes.get(collection, 0) - self._remove(collection, key)
 
     def keys(self, collection: str) -> list[str]:
         """Return the keys of a collection that have not expired."""
         rows = self._database.execute(
-            "SELECT key FROM documents WHERE collection = ? AND (expires IS NULL OR expires > ?) ORDER BY key",
+            "SELECT key FROM kept WHERE collection = ? AND (expires IS NULL OR expires > ?) ORDER BY rowid",
             (collection, self._now()),
         )
         return [key for (key,) in rows]
@@ -96,3 +118,52 @@ class SqliteStore:
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+    def _remove(self, collection: str, key: str) -> int:
+        return self._database.execute("DELETE FROM kept WHERE collection = ? AND key = ?", (collection, key)).rowcount
+
+    def _sweep(self) -> None:
+        now = self._now()
+        self._database.execute("DELETE FROM kept WHERE expires <= ?", (now,))
+        self._sizes: dict[str, int] = dict(
+            self._database.execute("SELECT collection, count(*) FROM kept GROUP BY collection").fetchall()
+        )
+        self._sweep_at = now + SWEEP_S
+
+
+def _open(path: Path | str, now: Callable[[], float]) -> sqlite3.Connection:
+    try:
+        return _connect(path)
+    except sqlite3.OperationalError:  # locked, or not ours to open: that is not the file's fault
+        raise
+    except sqlite3.DatabaseError as error:
+        aside = Path(f"{path}.corrupt-{int(now())}")
+        Path(path).rename(aside)
+        for rest in ("-wal", "-shm"):
+            Path(f"{path}{rest}").unlink(missing_ok=True)
+        logger.error("{} cannot be read ({}); it was put aside as {} and a new one begun", path, error, aside.name)
+        return _connect(path)
+
+
+def _connect(path: Path | str) -> sqlite3.Connection:
+    database = sqlite3.connect(path, isolation_level=None)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise sqlite3.DatabaseError(found)  # noqa: TRY301 - the same end as one that SQLite raises
+        database.executescript(_SCHEMA)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _read(body: str) -> dict[str, object] | None:
+    with suppress(ValueError, RecursionError):
+        document = json.loads(body)
+        if isinstance(document, dict):
+            return document
+    logger.error("a stored document cannot be read and counts as absent")
+    return None
