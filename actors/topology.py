@@ -1,6 +1,6 @@
 """The tree of one process, once. Nothing else knows its shape.
 
-    node                      rest_for_one
+    node                      one_for_one
     ├── store                 permanent
     ├── registry              permanent
     └── sessions              permanent; its children are temporary, one per caller
@@ -61,7 +61,7 @@ def node_plan(args: NodeArgs) -> SupervisorPlan:
                 shutdown_s=args.drain_s,
             ),
         ),
-        strategy=Strategy.REST_FOR_ONE,
+        strategy=Strategy.ONE_FOR_ONE,  # siblings are reached by path and waited for: no crash of one ends a call
         intensity=NODE_INTENSITY,
         period_s=NODE_PERIOD_S,
     )

@@ -58,6 +58,9 @@ class Conversation(Protocol):
     async def heard(self, call: Call, text: str) -> None:
         """Answer one utterance."""
 
+    async def missed(self, call: Call) -> None:
+        """Ask again: the caller spoke, and was not understood."""
+
 
 @dataclass(slots=True)
 class ScriptedConversation:
@@ -74,6 +77,10 @@ class ScriptedConversation:
     async def heard(self, call: Call, text: str) -> None:
         """Answer one utterance."""
         await self._perform(call, self.script.heard(self.state, text, call.memory), self.state.step)
+
+    async def missed(self, call: Call) -> None:
+        """Ask again: the caller spoke, and was not understood."""
+        await self._perform(call, self.script.missed(self.state, call.memory), self.state.step)
 
     async def _perform(self, call: Call, turn: Turn, step: str) -> None:
         self.state = turn.state

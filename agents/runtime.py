@@ -15,6 +15,7 @@ from loguru import logger
 from agents.call import Call
 from agents.config import AgentConfig, Mode, from_env
 from agents.conversation import Conversation, Opening
+from agents.engine.script import SAY_AGAIN
 from agents.registration import Registration
 from agents.server import AgentServer
 from agents.toolbox import Toolbox
@@ -134,6 +135,10 @@ class Agent:
         """Answer one utterance."""
         if self._on_text:
             await self._on_text(call, text)
+
+    async def missed(self, call: Call) -> None:
+        """Ask again: the caller spoke, and was not understood."""
+        await call.say(SAY_AGAIN)
 
     def service(self, config: AgentConfig | None = None) -> Service:
         """Build the service, with settings from the environment unless given; call it with a loop running."""

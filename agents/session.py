@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 
 from loguru import logger
 from websockets.exceptions import ConnectionClosed
@@ -38,6 +38,14 @@ class HandOffFailed:
     """The gateway could not reach the agent that we named; the caller is still ours."""
 
 
+@dataclass(frozen=True, slots=True)
+class NotUnderstood:
+    """The caller spoke, and the recogniser made nothing of it."""
+
+
+Event: TypeAlias = str | HandOffFailed | NotUnderstood
+
+
 class Session:
     """Owns everything that lives as long as its socket. Two sockets never share one, whatever ids they send."""
 
@@ -58,7 +66,7 @@ class Session:
         self._on_finish = on_finish
         self._call: Call | None = None
         self._ear: Ear | None = None
-        self._waiting: asyncio.Queue[str | HandOffFailed] = asyncio.Queue(MAX_WAITING)
+        self._waiting: asyncio.Queue[Event] = asyncio.Queue(MAX_WAITING)
         self._idle = asyncio.Event()
         self._idle.set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -157,7 +165,7 @@ class Session:
         if await self._queue(text) and not hidden:
             await call.transcript("user", text, call.next_id("user"))
 
-    async def _queue(self, event: str | HandOffFailed) -> bool:
+    async def _queue(self, event: Event) -> bool:
         try:
             self._waiting.put_nowait(event)
         except asyncio.QueueFull:
@@ -182,6 +190,8 @@ class Session:
             if heard.started:
                 await call.interrupt(Floor.CALLER_SPOKE, "caller_spoke")
             if not heard.text:
+                if heard.final and self._waiting.empty():  # what is waiting will be answered: no need to ask for more
+                    await self._queue(NotUnderstood())
                 continue
             line = line or call.next_id("user")
             await call.transcript("user", heard.text, line, final=heard.final)
@@ -199,7 +209,7 @@ class Session:
         await self._send_error("This agent cannot go on", fatal=True)
         await self._socket.close(CLOSE_BROKEN, "too many failed turns")
 
-    async def _turn(self, call: Call, event: Opening | str | HandOffFailed) -> bool:
+    async def _turn(self, call: Call, event: Opening | Event) -> bool:
         """Answer one event. A failing turn costs the caller one answer, not the call."""
         self._idle.clear()
         try:
@@ -214,13 +224,15 @@ class Session:
             self._idle.set()
         return True
 
-    async def _answer(self, call: Call, event: Opening | str | HandOffFailed) -> None:
+    async def _answer(self, call: Call, event: Opening | Event) -> None:
         call.begin_turn(event if isinstance(event, str) else "")
         match event:
             case Opening():
                 await self._conversation.begin(call, event)
             case HandOffFailed():
                 await call.say("I'm sorry, I can't put you through just now. Is there anything else I can do?")
+            case NotUnderstood():
+                await self._conversation.missed(call)
             case str():
                 await self._conversation.heard(call, event)
             case _:

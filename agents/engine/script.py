@@ -14,6 +14,7 @@ Answer = Callable[[State, str, Memory], Turn]
 Result = Callable[[State, ToolDone, Memory], Turn]
 
 ANYTHING_ELSE = "Is there anything else I can help you with?"
+SAY_AGAIN = "I'm sorry, I didn't catch that. Could you say it again?"
 MISSES_BEFORE_LIST = 2
 """So many utterances that were not understood, and the caller is told what can be asked."""
 
@@ -56,6 +57,13 @@ class Script:
         """Answer one utterance."""
         answer = self.steps.get(state.step, self.steps["open"])
         return answer(replace(state, last_text=text), text, memory)
+
+    def missed(self, state: State, memory: Memory) -> Turn:
+        """Ask again for what was said and not understood, in the words of the step; nothing else happens."""
+        answer = self.steps.get(state.step, self.steps["open"])(state, "", memory)
+        if all(isinstance(action, Say) for action in answer.actions):
+            return answer
+        return turn(state, Say(SAY_AGAIN))
 
     def tool_done(self, state: State, done: ToolDone, memory: Memory) -> Turn:
         """Take in a tool's outcome."""

@@ -1,5 +1,7 @@
 """The node with every real actor: store, registry, sessions, a session and its links."""
 
+import pytest
+
 from actors import topology
 from actors.ids import AgentId, SessionId
 from actors.messages import CallerGone, CallerText
@@ -19,12 +21,12 @@ class Prober:
         pass
 
 
-def node(stage, dialer):
+def node(stage, dialer, shelf=None):
     clock = stage.clock
     ports = Ports(
         dialer, lambda to, message: stage.post(to, message, stage.address), clock.now, clock.now, stage.random.random
     )
-    args = topology.NodeArgs(StoreArgs(Shelf), RegistryArgs(ports, Prober(), topology.STORE_PATH))
+    args = topology.NodeArgs(StoreArgs(lambda: shelf or Shelf()), RegistryArgs(ports, Prober(), topology.STORE_PATH))
     root = stage.start(topology.node_spec(args))
     stage.run()
     return root, ports
@@ -44,7 +46,7 @@ def links(stage, root):
 
 def test_the_plan_is_the_tree():
     plan = topology.node_plan(topology.NodeArgs(StoreArgs(Shelf), None, max_sessions=7))
-    assert plan.strategy is Strategy.REST_FOR_ONE
+    assert plan.strategy is Strategy.ONE_FOR_ONE
     assert [child.id for child in plan.children] == ["store", "registry", "sessions"]
     assert all(child.restart is RestartType.PERMANENT for child in plan.children)
     assert plan.children[-1].args.max_children == 7
@@ -77,3 +79,28 @@ def test_a_session_that_is_killed_gives_its_places_back_and_its_neighbour_stays(
     stage.tell(root, ToChild(topology.SESSIONS, KillChild("a")))
     assert list(links(stage, root).values()) == [1]
     assert [wire.ended for wire in dialer.wires] == [True, False]
+
+
+@pytest.mark.parametrize("killed", [topology.STORE, topology.REGISTRY])
+def test_no_crash_of_a_sibling_ends_a_call_or_keeps_the_next_one_out(killed):
+    stage, dialer, shelf = Stage(5), Dialer(), Shelf()
+    root, ports = node(stage, dialer, shelf)
+    stage.tell(root, ToChild(topology.REGISTRY, Register(AgentId("triage"), "http://127.0.0.1:8081")))
+    first = call(stage, root, ports, "a")
+    first.deliver(CallerText("hello"))
+    stage.run()
+    stage.tell(root, KillChild(killed))
+    stage.advance(5)
+    assert not dialer.wires[0].ended
+    first.deliver(CallerText("still there?"))
+    second = call(stage, root, ports, "b")
+    second.deliver(CallerText("me too"))
+    stage.advance(5)
+    assert [message["text"] for message in dialer.wires[0].sent if message["type"] == "text_input"][
+        -1
+    ] == "still there?"
+    assert len(dialer.wires) == 2
+    first.deliver(CallerGone(1006))
+    stage.advance(SessionSettings().park_s + 1)
+    assert dialer.wires[0].ended
+    assert len(stage) == 6  # node, store, registry, sessions, the second session and its link

@@ -228,3 +228,15 @@ async def test_a_typed_line_stops_the_sound_and_not_the_words():
         await end.send("text_input", text="mortgage")
         greeting = await end.until("transcript", role="assistant", isFinal=True)
     assert greeting["text"] == "Welcome to Understudy Bank. How can I help you today?"
+
+
+async def test_speech_that_was_not_understood_is_asked_again():
+    ear = ScriptedEar()
+    async with bank_agent("triage", Voice(lambda: ear, lambda: ToneMouth(1))) as port, session(port) as end:
+        await end.until("usage")
+        ear.reports.put_nowait(Heard(started=True))
+        ear.reports.put_nowait(Heard(final=True))
+        asked = await end.until("transcript", role="assistant", isFinal=True)
+        await end.until("usage")
+    assert asked["text"].startswith("I'm sorry, I didn't understand that.")
+    assert not [message for message in end.seen if message.get("role") == "user"]

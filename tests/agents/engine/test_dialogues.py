@@ -1,5 +1,7 @@
 import pytest
 
+from agents.engine.actions import Say, State
+from agents.services import AGENTS
 from tests.agents.engine.caller import Caller
 
 SARAH = {"verified": True, "userName": "Sarah Jones", "account": "12345678", "sortCode": "112233"}
@@ -142,3 +144,14 @@ def test_goodbye_during_verification():
     caller = Caller("idv", userIntent="check_balance")
     assert "anything else" in caller.says("goodbye")
     assert caller.route == ["idv", "triage"]
+
+
+EVERY_STEP = [(name, step) for name, service in AGENTS.items() for step in service.script.steps]
+
+
+@pytest.mark.parametrize(("name", "step"), EVERY_STEP)
+@pytest.mark.parametrize("memory", [{"verified": False}, {"verified": True, "account": "12345678"}])
+def test_what_was_not_understood_is_asked_again_and_does_nothing(name, step, memory):
+    answer = AGENTS[name].script.missed(State(step=step), memory)
+    assert [type(action) for action in answer.actions] == [Say]
+    assert answer.state.step in {step, "credentials"}
