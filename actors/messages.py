@@ -119,7 +119,11 @@ class MemoryOffered:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptSeen:
-    """A transcript of either role, already forwarded or hidden; ``role`` is ``user`` or ``assistant``."""
+    """A transcript of either role, already forwarded; ``role`` is ``user`` or ``assistant``.
+
+    What is hidden from the caller because nobody said it (an instruction, a trigger's echo) is not told either: the
+    session would learn from it, and history would show it.
+    """
 
     generation: Generation
     role: str

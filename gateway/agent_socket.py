@@ -19,7 +19,7 @@ from actors.messages import WireClosed, WireOpened, WireRefused, WireText
 from gateway import close_codes
 from gateway.close_codes import TO_AGENT
 from gateway.socket_core import Cause, Pause, SocketCore, SocketLimits
-from gateway.wire import decode, encode, sniff_type
+from gateway.wire import decode, encode, error_text, sniff_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,8 +113,7 @@ class AgentSocket(SocketCore):
             return
         self._keep(data, is_text=True)
         if self.part is Part.KEEPING and (kind := sniff_type(data)) is not None:
-            detail = (decode(data) or {}).get("message") if kind == "error" else ""
-            self._deliver(WireText(kind, detail if isinstance(detail, str) else ""))
+            self._deliver(WireText(kind, error_text(decode(data) or {}) if kind == "error" else ""))
 
     def on_write_paused(self, paused: bool) -> None:  # noqa: FBT001
         """Push back on the caller."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +15,7 @@ from actors.messages import (
     ToolUsed,
     TranscriptSeen,
 )
-from gateway.wire import decode, encode, sniff_type
+from gateway.wire import decode, encode, error_text, sniff_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from actors.ids import AgentId, Generation
     from actors.messages import RelayEvent
 
-_SWALLOWED: Final = frozenset({"connected", "TEXT", "AUDIO", "TOOL", "CONTENT_START", "CONTENT_END"})
+# What only the gateway says, and raw model events.
+_SWALLOWED: Final = frozenset(
+    {"connected", "handoff_event", "TEXT", "AUDIO", "TOOL", "CONTENT_START", "CONTENT_END"}
+)
 _TOLD: Final = frozenset(
     {"tool_use", "tool_result", "tool_error", "handoff_request", "update_memory", "transcript", "error"}
 )
@@ -31,6 +35,16 @@ _USAGE: Final = ("inputTokens", "outputTokens", "totalTokens")
 MAX_TRANSCRIPTS: Final = 256  # ids remembered for the exact-repeat rule; a turn has a handful of updates
 
 Outcome = tuple[bytes | None, "RelayEvent | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Unnamed:
+    """The line that a role is saying without an id of the agent's."""
+
+    name: str
+    generation: int
+    text: str = ""
+    final: bool = False
 
 
 class Translator:
@@ -42,6 +56,8 @@ class Translator:
         self._started = False
         self._transcripts: OrderedDict[tuple[int, str], tuple[str, bool]] = OrderedDict()
         self._owners: OrderedDict[str, int] = OrderedDict()
+        self._unnamed: dict[str, _Unnamed] = {}
+        self._last_name_ms = 0
         self._injected: OrderedDict[str, None] = OrderedDict()
 
     def injected(self, text: str) -> None:
@@ -74,7 +90,11 @@ class Translator:
         if kind == "transcript":
             return self._transcript(message, generation, agent)
         event = _event(kind, message, generation)
-        return (None if kind in {"handoff_request", "update_memory"} else data), event
+        if kind in {"handoff_request", "update_memory"}:
+            return None, event
+        if kind == "error" and not (isinstance(message.get("message"), str) and message["message"]):
+            return encode({**message, "message": error_text(message)}), event
+        return data, event
 
     def _augment(self, kind: str, message: dict[str, object]) -> bytes | None:
         nested = _mapping(message.get("data"))
@@ -92,21 +112,34 @@ class Translator:
                 return encode({**nested, **message, "data": {**flat, **nested}})
 
     def _transcript(self, message: dict[str, object], generation: Generation, agent: AgentId) -> Outcome:
-        text = message.get("text", message.get("transcript"))
+        text = message.get("text")
+        if not isinstance(text, str):
+            text = message.get("transcript")
         if not isinstance(text, str):
             return None, None
         role = "user" if message.get("role") == "user" else "assistant"
         final = message.get("isFinal") is not False
-        seen = TranscriptSeen(generation, role, text, final)
         if role == "user" and (text.startswith(("[System:", "[SYSTEM")) or text in self._injected):
             return None, None
         now_ms = int(self._wall() * 1000)
         given = message.get("id")
-        ident = given if isinstance(given, str) and given else f"{role}-{now_ms}"
+        ident = given if isinstance(given, str) and given else self._name(generation, role, text, final=final)
+        if final:  # who speaks next begins a new line
+            self._unnamed.pop("assistant" if role == "user" else "user", None)
         if self._repeats(generation, ident, text, final=final):
             return None, None
         shown = self._owned(ident, generation, agent)
-        return encode({"timestamp": now_ms, **message, "text": text, "isFinal": final, "id": shown}), seen
+        line = encode({"timestamp": now_ms, **message, "text": text, "isFinal": final, "id": shown})
+        return line, TranscriptSeen(generation, role, text, final)
+
+    def _name(self, generation: int, role: str, text: str, *, final: bool) -> str:
+        """Name a line that its agent does not: updates keep their line's name, and so does the repeat of a final."""
+        line = self._unnamed.get(role)
+        if line is None or line.generation != generation or (line.final and line.text != text):
+            self._last_name_ms = max(int(self._wall() * 1000), self._last_name_ms + 1)
+            line = _Unnamed(f"{role}-{self._last_name_ms}", generation)
+        self._unnamed[role] = line = replace(line, text=text, final=final or line.final)
+        return line.name
 
     def _repeats(self, generation: int, ident: str, text: str, *, final: bool) -> bool:
         key = (generation, ident)
@@ -133,7 +166,7 @@ def _event(kind: str, message: dict[str, object], generation: Generation) -> Rel
         case "tool_use":
             return ToolUsed(generation, tool, use_id, _mapping(message.get("input")))
         case "tool_result" | "tool_error":
-            good = kind == "tool_result" and message.get("success") is not False and not error
+            good = kind == "tool_result" and message.get("success") is not False and not message.get("error")
             return ToolReturned(generation, tool, use_id, good, message.get("result"), error)
         case "handoff_request":
             target = _string(message.get("targetAgentId") or message.get("targetPersonaId") or message.get("target"))
@@ -143,7 +176,7 @@ def _event(kind: str, message: dict[str, object], generation: Generation) -> Rel
         case "update_memory":
             return MemoryOffered(generation, _mapping(message.get("memory")))
         case _:
-            return AgentReported(generation, _string(message.get("message")), message.get("fatal") is True)
+            return AgentReported(generation, error_text(message), message.get("fatal") is True)
 
 
 def _mapping(value: object) -> dict[str, object]:

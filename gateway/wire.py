@@ -66,6 +66,16 @@ def sniff_type(data: bytes) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def error_text(message: Mapping[str, object]) -> str:
+    """Find the words of an agent's ``error``, wherever that agent puts them."""
+    nested = message.get("data")
+    for place in (message, nested if isinstance(nested, dict) else {}):
+        for name in ("message", "error", "details"):
+            if isinstance(words := place.get(name), str) and words:
+                return words
+    return "the agent reports an error without saying which"
+
+
 def parse_caller(data: bytes) -> FromCaller:
     """Read one JSON message of a client; never raises."""
     message = decode(data)
