@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+import traceback
 from typing import TYPE_CHECKING
 
 from loguru import logger
@@ -13,7 +15,8 @@ from gateway.masking import mask
 if TYPE_CHECKING:
     from loguru import Record
 
-_HUMAN = "{time:HH:mm:ss.SSS} <level>{level: <7}</level> {extra[session]}{message}"
+_HUMAN = "{time:HH:mm:ss.SSS} <level>{level: <7}</level> {extra[where]}{message}{extra[traceback]}\n"
+_JSON = "{extra[line]}\n"
 
 
 class Intercept(logging.Handler):
@@ -23,20 +26,44 @@ class Intercept(logging.Handler):
         """Pass one record on."""
         known = {level.name for level in logger._core.levels.values()}  # type: ignore[attr-defined]  # noqa: SLF001
         level: str | int = record.levelname if record.levelname in known else record.levelno
-        logger.opt(exception=record.exc_info).log(level, "{}: {}", record.name, record.getMessage())
+        try:
+            words = record.getMessage()
+        except (TypeError, ValueError):  # a library's mistake in a log line is not worth a connection
+            words = str(record.msg)
+        logger.opt(exception=record.exc_info).log(level, "{}: {}", record.name, words)
 
 
 def configure(level: str, form: str) -> None:
-    """Send all log lines to standard error. Call once, at start."""
+    """Send all log lines to standard error. Call once, at start.
+
+    A JSON line holds ``time`` (ISO), ``level``, ``session`` (its id, or empty), ``message`` and, where there was
+    an exception, ``traceback``.
+    """
     logger.remove()
-    logger.configure(extra={"session": ""}, patcher=_mask)
-    # diagnose would print variables, and with them what callers said
-    if form == "json":
-        logger.add(sys.stderr, level=level, serialize=True, diagnose=False)
-    else:
-        logger.add(sys.stderr, level=level, format=_HUMAN, diagnose=False)
+    logger.configure(extra={"session": ""}, patcher=_prepare)
+    # a function, because loguru adds the exception, unmasked, to a format that is a string
+    logger.add(sys.stderr, level=level, format=lambda _: _JSON if form == "json" else _HUMAN, diagnose=False)
     logging.basicConfig(handlers=[Intercept()], level=logging.WARNING, force=True)
 
 
-def _mask(record: Record) -> None:
+def _prepare(record: Record) -> None:
     record["message"] = mask(record["message"])
+    trace, extra = _traceback(record), record["extra"]
+    session = str(extra["session"])
+    extra["where"] = f"[{session[:8]}] " if session else ""
+    extra["traceback"] = f"\n{trace}" if trace else ""
+    line = {
+        "time": record["time"].isoformat(timespec="milliseconds"),
+        "level": record["level"].name,
+        "session": session,
+        "message": record["message"],
+    }
+    extra["line"] = json.dumps(line | {"traceback": trace} if trace else line, ensure_ascii=False)
+
+
+def _traceback(record: Record) -> str:
+    """Write the exception without variables, masked: both may hold what callers said."""
+    found = record["exception"]
+    if found is None or found.value is None:
+        return ""
+    return mask("".join(traceback.format_exception(found.value)).rstrip())

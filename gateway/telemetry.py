@@ -36,7 +36,7 @@ class SupervisionLog:
 
 def trace(session_id: SessionId, event: object) -> None:
     """Log what happened to a session; a `Tracer`."""
-    log = logger.bind(session=f"[{session_id[:8]}] ")
+    log = logger.bind(session=session_id)
     match event:
         case Routed():
             log.info("Routing session {} to agent: {}", session_id, event.agent_id)

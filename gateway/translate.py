@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     from actors.messages import RelayEvent
 
 # What only the gateway says, and raw model events.
-_SWALLOWED: Final = frozenset(
-    {"connected", "handoff_event", "TEXT", "AUDIO", "TOOL", "CONTENT_START", "CONTENT_END"}
-)
+_SWALLOWED: Final = frozenset({"connected", "handoff_event", "TEXT", "AUDIO", "TOOL", "CONTENT_START", "CONTENT_END"})
 _TOLD: Final = frozenset(
     {"tool_use", "tool_result", "tool_error", "handoff_request", "update_memory", "transcript", "error"}
 )
