@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from actors.registry_messages import ProbeAnswered
+from gateway.wire import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from actors.ids import AgentId
 
 DEADLINE_S = 3.0
+MAX_PAGE = 64 * 1024  # a health page has a few hundred bytes; a longer one is none
 
 
 class HttpProber:
@@ -39,10 +41,9 @@ class HttpProber:
         alive, mode = False, ""
         try:
             async with self._client.get(health_url(url)) as answer:
-                body = await answer.json(content_type=None)
-                said = body.get("agentId", agent_id) if isinstance(body, dict) else None
-                alive = answer.status == 200 and said == agent_id
-                mode = str(body.get("mode") or "") if alive else ""
+                page = await _read(answer.content) if answer.status == 200 else None
+            alive = page is not None and page.get("agentId", agent_id) == agent_id
+            mode = str(page.get("mode") or "") if page is not None and alive else ""
         except (aiohttp.ClientError, OSError, ValueError, TimeoutError):
             pass  # not alive, for whatever reason
         deliver(ProbeAnswered(agent_id, url, alive, mode))
@@ -54,6 +55,14 @@ class HttpProber:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._client is not None:
             await self._client.close()
+
+
+async def _read(content: aiohttp.StreamReader) -> dict[str, object] | None:
+    try:
+        await content.readexactly(MAX_PAGE + 1)
+    except asyncio.IncompleteReadError as whole:
+        return decode(whole.partial)
+    return None
 
 
 def health_url(url: str) -> str:

@@ -74,9 +74,9 @@ def test_numbers_are_masked_in_words_and_traceback(configure, capsys, form: str)
 @pytest.mark.parametrize("form", ["human", "json"])
 def test_variables_of_a_failed_call_are_not_shown(configure, capsys, form: str) -> None:
     configure("DEBUG", form)
-    caller = "".join(["Ms ", "Jones"])
+    callers = ["Ms Jones"] * 2
     try:
-        {}[len(caller)]
+        {}[len(callers[0])]
     except KeyError as error:
         logger.opt(exception=error).error("failed")
     written = capsys.readouterr().err

@@ -1,0 +1,99 @@
+"""Each event is one line at the level that its meaning deserves, and no line repeats what callers say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, get_args
+
+import pytest
+from loguru import logger
+
+from actors.ids import AgentId, Generation, SessionId
+from actors.receipt import Outcome, Receipt, SwapReason
+from actors.session_events import LinkLost, Routed, SessionEnded, SessionEvent, SwapEnded, TranscriptLine
+from actors.verdict import Verdict
+from gateway import telemetry
+from supervisor import events
+from supervisor.reasons import Crashed, Killed, Normal, Shutdown, StartFailed
+from supervisor.system_base import CreationFailed, DeadLetter, MessageFailed, SlowTurn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID, IDV = SessionId("0b54c7a2-1111-4222-8333-444455556666"), AgentId("idv")
+
+
+@pytest.fixture
+def lines() -> Iterator[list[tuple[str, str, str]]]:
+    """Level, session and words of each line."""
+    written: list[tuple[str, str, str]] = []
+
+    def write(message) -> None:
+        record = message.record
+        written.append((record["level"].name, record["extra"].get("session", ""), record["message"]))
+
+    sink = logger.add(write, level="TRACE", format="{message}")
+    yield written
+    logger.remove(sink)
+
+
+SUPERVISION = [
+    (events.ChildStarted("/node/store", 1, 0.1), "DEBUG", ["/node/store", "#1", "started"]),
+    (events.ChildExited("/node/store", 2, Normal(), 1.25), "DEBUG", ["/node/store", "#2", "1.2 s", "normal"]),
+    (events.ChildExited("/node/store", 2, Shutdown(), 1), "DEBUG", ["shutdown"]),
+    (events.ChildExited("/node/store", 2, Killed(), 1), "WARNING", ["killed"]),
+    (events.ChildExited("/node/store", 2, Crashed(ValueError("x")), 1), "WARNING", ["crashed: ValueError('x')"]),
+    (events.ChildExited("/node/store", 2, StartFailed(OSError("x")), 1), "WARNING", ["start failed: OSError('x')"]),
+    (events.ChildRestarting("/node/store", 0.5, 2, 3), "WARNING", ["/node/store", "after_s=0.5", "restarts_left=3"]),
+    (events.ChildOverdue("/node/store", 2, "stop"), "WARNING", ["/node/store", "stop"]),
+    (events.ChildRefused("/node/sessions", "max_children"), "WARNING", ["/node/sessions", "max_children"]),
+    (events.IntensityExceeded("/node", "store", 5, 30.0), "WARNING", ["/node", "store", "5"]),
+    (events.Escalated("/node", "store"), "WARNING", ["/node", "store"]),
+    (events.ActorFailed("/node/store", 2, "message", ValueError("x")), "ERROR", ["/node/store", "#2", "message"]),
+]
+
+
+def test_every_supervision_event_has_its_row() -> None:
+    assert {type(event) for event, _, _ in SUPERVISION} == set(get_args(events.SupervisionEvent))
+
+
+@pytest.mark.parametrize(("event", "level", "words"), SUPERVISION)
+def test_supervision_is_one_line(lines, event, level, words) -> None:
+    telemetry.SupervisionLog().emit(event)
+    ((written, _, message),) = lines
+    assert written == level
+    assert all(word in message for word in words)
+
+
+RECEIPT = Receipt(SwapReason.HANDOFF, AgentId("triage"), IDV, Outcome.DONE, 1, 12, 34, memory_keys=("account",))
+SESSION = [
+    (Routed(ID, IDV, "ws://x", Generation(1), "start"), "INFO", [f"Routing session {ID} to agent: idv"]),
+    (LinkLost(ID, IDV, "ws://x", Generation(3), "reset", "1006"), "WARNING", ["link 3 to idv lost: reset 1006"]),
+    (SwapEnded(ID, RECEIPT), "INFO", ["handoff", "triage", "idv", "done", "account"]),
+    (SessionEnded(ID, Verdict.CALLER_LEFT, (), 2, (), 61.04), "INFO", [str(Verdict.CALLER_LEFT), "61.0 s", "2 swaps"]),
+    (TranscriptLine(ID, "user", "my account is", IDV, 1), None, []),
+]
+
+
+def test_every_session_event_has_its_row() -> None:
+    assert {type(event) for event, _, _ in SESSION} == set(get_args(SessionEvent))
+
+
+@pytest.mark.parametrize(("event", "level", "words"), SESSION)
+def test_a_sessions_events_carry_its_id_and_never_its_words(lines, event, level, words) -> None:
+    telemetry.trace(ID, event)
+    assert [(written, session) for written, session, _ in lines] == ([(level, ID)] if level else [])
+    assert all(word in message for _, _, message in lines for word in words)
+
+
+@pytest.mark.parametrize(
+    ("event", "level", "words"),
+    [
+        (DeadLetter("/node/gone", {"text": "secret"}), "DEBUG", "dead letter for /node/gone: dict"),
+        (MessageFailed("a", "Session", "Start", 1, "boom"), "ERROR", "Session failed at Start: boom"),
+        (CreationFailed("a", "Session", "boom"), "ERROR", "Session could not be created: boom"),
+        (SlowTurn("a", "Session", "Start", 0.25), "WARNING", "Session took 0.250 s for Start"),
+    ],
+)
+def test_what_the_runtime_says_is_one_line(lines, event, level, words) -> None:
+    telemetry.notice(event)
+    assert lines == [(level, "", words)]
