@@ -6,6 +6,7 @@ import asyncio
 import random
 import secrets
 import signal
+import sqlite3
 import time
 from contextlib import suppress
 from functools import partial
@@ -36,6 +37,9 @@ from supervisor.messages import Runtime, Start, Started, Stop, ToPath
 from supervisor.system_base import AsyncioSystemBase, actor_system
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from thespian.actors import ActorAddress
 
     from actors.ids import SessionId
@@ -174,11 +178,7 @@ class Gateway:
 
     def _node_args(self) -> NodeArgs:
         settings = self.settings
-        if settings.store == "sqlite":
-            settings.data_dir.mkdir(parents=True, exist_ok=True)
-            opened: Any = partial(SqliteStore, settings.data_dir / "understudy.sqlite")
-        else:
-            opened = MemoryStore
+        opened: Any = _sqlite(settings.data_dir) if settings.store == "sqlite" else MemoryStore
         known = {AgentId(agent): f"ws://127.0.0.1:{DEFAULT_PORTS[agent]}" for agent in BANK_AGENTS}
         registry = RegistryArgs(self.ports, self.prober, STORE_PATH, known=known)
         return NodeArgs(StoreArgs(opened), registry, max_sessions=settings.max_sessions)
@@ -191,6 +191,17 @@ class Gateway:
 
     def _catalogue(self) -> Catalogue:
         return Catalogue(self.settings.data_dir / "catalogue", self.settings.tools_dir)
+
+
+def _sqlite(folder: Path) -> Callable[[], SqliteStore]:
+    """Open the file once before the tree needs it: what is wrong with it then is said once, and not retried."""
+    path = folder / "understudy.sqlite"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        SqliteStore(path).close()
+    except (OSError, sqlite3.Error) as error:
+        raise StartError(f"the store {path} cannot be opened: {error}") from error
+    return partial(SqliteStore, path)
 
 
 async def serve(settings: Settings) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import json
+import http.client
 import os
 import sys
 import urllib.error
 import urllib.request
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -19,12 +18,14 @@ from agents.cli import run_agent
 from gateway import app as gateway_app
 from gateway import logs, up
 from gateway.config import BadSettings, Settings, load
+from gateway.wire import decode, error_text
 
 main = typer.Typer(
     name="understudy",
     help="An actor-model session supervisor for voice agents.",
     no_args_is_help=True,
     add_completion=True,
+    pretty_exceptions_show_locals=False,  # they may hold what callers said
 )
 main.command("agent")(run_agent)
 main.command("call")(call)
@@ -45,10 +46,10 @@ def run_gateway(
     logs.configure(settings.log_level, settings.log_format)
     try:
         _run(gateway_app.serve(settings))
+    except gateway_app.StartError as error:
+        _fail(FAILED, str(error))
     except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        _fail(FAILED, f"port {settings.port} is in use; stop what listens there or choose another with --port")
+        _fail(FAILED, _why(error, settings))
 
 
 @main.command("up")
@@ -56,7 +57,7 @@ def run_up(
     log_level: Annotated[str, typer.Option(help="TRACE to ERROR, for every process.")] = "INFO",
 ) -> None:
     """Run everything: the gateway, six agents and the page, each restarted when it dies."""
-    raise typer.Exit(asyncio.run(up.run(log_level)))
+    raise typer.Exit(asyncio.run(up.run(_settings(log_level=log_level).log_level)))
 
 
 @main.command("tree")
@@ -69,14 +70,16 @@ def show_tree(
     if not url.startswith(("http://", "https://")):
         _fail(BAD_USAGE, f"{url}: the gateway's address begins with http:// or https://")
     address = f"{url}/admin/tree" + ("" if as_json else "?format=text")
-    request = urllib.request.Request(address, headers={"Authorization": f"Bearer {token}"} if token else {})  # noqa: S310
     try:
+        request = urllib.request.Request(address, headers={"Authorization": f"Bearer {token}"} if token else {})  # noqa: S310
         with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - the scheme was checked
             typer.echo(answer.read().decode())
     except urllib.error.HTTPError as refused:
-        _fail(FAILED, f"the gateway answers {refused.code}: {json.loads(refused.read()).get('error')}")
-    except OSError as error:
-        _fail(NO_CONNECTION, f"no gateway at {url}: {error}")
+        _fail(FAILED, f"the gateway answers {refused.code}: {error_text(decode(refused.read()) or {})}")
+    except (OSError, http.client.HTTPException, UnicodeDecodeError) as error:
+        _fail(NO_CONNECTION, f"no gateway at {url}: {error or type(error).__name__}")
+    except ValueError as error:
+        _fail(BAD_USAGE, f"{url}: {error}")
 
 
 @main.command("page")
@@ -96,6 +99,12 @@ def _settings(**flags: object) -> Settings:
         raise
 
 
+def _why(error: OSError, settings: Settings) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {settings.port} is in use; stop what listens there or choose another with --port"
+    return f"the gateway cannot run on {settings.host}:{settings.port}: {error}"
+
+
 def _run(program: Any) -> None:
     try:
         import uvloop  # noqa: PLC0415 - optional: not on every platform
@@ -109,8 +118,3 @@ def _fail(code: int, message: str) -> None:
     for line in message.splitlines():
         typer.echo(f"understudy: {line}", err=True)
     raise typer.Exit(code)
-
-
-if __name__ == "__main__":
-    sys.argv[0] = str(Path(sys.argv[0]).with_name("understudy"))
-    main()

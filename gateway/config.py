@@ -116,7 +116,12 @@ def load(**flags: object) -> Settings:
     try:
         return Settings(**given)  # type: ignore[arg-type]  # validated by pydantic
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_input=False)]
+        lines = [f"{_name(item['loc'])}: {item['msg']}" for item in error.errors(include_input=False)]
         raise BadSettings("\n".join(lines)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise BadSettings(f"{CONFIG_FILE}: {error}") from None
+
+
+def _name(place: tuple[str | int, ...]) -> str:
+    """Name a setting as the file does, whichever of its names it was given by."""
+    return ".".join(map(str, place)).lower().removeprefix("understudy_")
