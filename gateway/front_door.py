@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, cast
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 HEAD_BYTES: Final = 8 * 1024  # a browser's upgrade request is under 1 KiB, cookies included under 8
 HEAD_DEADLINE_S: Final = 10.0  # against peers that never finish their head
+# Firefox says "keep-alive, Upgrade", and picows knows the one word only.
+_CONNECTION: Final = re.compile(rb"\r\nconnection:[^\r]*\bupgrade\b[^\r]*", re.IGNORECASE)
 _PICOWS_LOG: Final = logging.getLogger("picows.server")
 
 
@@ -75,9 +78,12 @@ class Callbacks:
 class FrontDoor:
     """Listens, admits and counts."""
 
-    def __init__(self, callbacks: Callbacks, limits: SocketLimits | None = None) -> None:
+    def __init__(
+        self, callbacks: Callbacks, limits: SocketLimits | None = None, head_s: float = HEAD_DEADLINE_S
+    ) -> None:
         self.callbacks = callbacks
         self.limits = limits or SocketLimits()
+        self.head_s = head_s
         self.heads: set[_Head] = set()
         self._clients: set[ClientSocket] = set()
         self._gone = asyncio.Event()
@@ -161,7 +167,7 @@ class _Head(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._timer = asyncio.get_running_loop().call_later(HEAD_DEADLINE_S, self.drop)
+        self._timer = asyncio.get_running_loop().call_later(self._door.head_s, self.drop)
         self._door.heads.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
@@ -169,6 +175,8 @@ class _Head(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._data += data
+        while self._data.startswith(b"\r\n"):  # RFC 9112 section 2.2; they would end the head and its deadline
+            del self._data[:2]
         end = self._data.find(b"\r\n\r\n")
         if end >= 0 and end <= HEAD_BYTES:
             self._decide(bytes(self._data[:end]))
@@ -195,6 +203,7 @@ class _Head(asyncio.Protocol):
             if refusal is not None:
                 self._answer(refusal)
             else:
+                self._data[: len(raw)] = _CONNECTION.sub(b"\r\nConnection: Upgrade", raw)
                 self._give_to(self._websocket(head))
 
     def _websocket(self, head: RequestHead) -> asyncio.BaseProtocol:
@@ -206,7 +215,7 @@ class _Head(asyncio.Protocol):
             lambda request: _CallerSocket(self._door, head),  # noqa: ARG005
             _PICOWS_LOG,
             True,  # noqa: FBT003
-            HEAD_DEADLINE_S,
+            self._door.head_s,
             False,  # noqa: FBT003
             limits.ping_interval_s,
             limits.ping_deadline_s,
