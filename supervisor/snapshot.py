@@ -101,7 +101,8 @@ def _label(snapshot: Snapshot) -> str:
         words.append(f"mailbox={snapshot.mailbox_depth}")
     if snapshot.last_exit is not None:
         words.append(f"last_exit=({describe(snapshot.last_exit)})")
-    words += [f"{key}={value}" for key, value in snapshot.detail.items()]
+    shown = (pair for pair in snapshot.detail.items() if not isinstance(pair[1], Mapping))  # for one line too long
+    words += [f"{key}={value}" for key, value in shown if value not in (None, "", ())]
     return " ".join(words)
 
 
