@@ -475,7 +475,7 @@ def test_the_running_tree_is_the_one_written_down_and_shows_no_secrets(live):
         SESSION_PATH,
         f"{SESSION_PATH}/link-1",
     ]
-    assert picture.detail["strategy"] == "rest_for_one"
+    assert picture.detail["strategy"] == "one_for_one"
     assert picture.find(SESSION_PATH).restarts_left == live.settings.intensity
     assert "12345678" not in repr(picture)
     assert "112233" not in repr(picture)
