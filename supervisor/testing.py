@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import heapq
+import math
 import random
-from collections import deque
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import TYPE_CHECKING, TypeVar
-
-from thespian.actors import ActorAddress, ActorExitRequest, ChildActorExited, WakeupMessage
 
 from supervisor.messages import Runtime, SnapshotReply, SnapshotRequest, Start
 from supervisor.supervised import LATER, StartLater, Supervised
+from supervisor.system_base.engine import Engine, ignore
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from collections import deque
+    from collections.abc import Callable
+
+    from thespian.actors import ActorAddress
 
     from supervisor.events import SupervisionEvent
     from supervisor.snapshot import Snapshot
     from supervisor.spec import ChildSpec
+    from supervisor.system_base import Notice
+    from supervisor.system_base.cell import Cell
 
 Message = TypeVar("Message")
 
@@ -57,59 +59,29 @@ class Probe:
         return found[-1]
 
 
-@dataclass(slots=True)
-class _Cell:
-    address: ActorAddress
-    parent: ActorAddress
-    actor: Supervised
-    mailbox: deque[tuple[object, ActorAddress]] = field(default_factory=deque)
-    children: list[ActorAddress] = field(default_factory=list)
-
-
-class _Reference:
-    """What Thespian's `Actor` asks of its system."""
-
-    globalName = ""  # noqa: N815 - Thespian's name
-
-    def __init__(self, stage: Stage, address: ActorAddress) -> None:
-        self._stage = stage
-        self.address = address
-
-    def createActor(self, actor: type | str, *_: object) -> ActorAddress:  # noqa: N802 - Thespian's name
-        return self._stage.create(actor, self.address)
-
-    def actor_send(self, target: ActorAddress, message: object) -> None:
-        self._stage.post(target, message, self.address)
-
-    def wakeupAfter(self, period: timedelta, payload: object) -> None:  # noqa: N802 - Thespian's name
-        self._stage.wake(self.address, period, payload)
-
-
 class Stage:
-    """Runs a tree in one thread under virtual time. The seed decides which of the ready mailboxes runs next.
+    """Runs a tree on the real engine in one thread under virtual time. The seed decides which ready actor is next.
 
     Each mailbox is FIFO, so the order of messages between two actors is kept, and nothing else is: what a real system
     may reorder, some seed will. ``outside`` is the probe that gets what is sent to the outside; ``events`` is the sink.
     """
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, notify: Callable[[Notice], None] = ignore) -> None:
         self.random = random.Random(seed)
         self.clock = VirtualClock()
         self.outside = Probe()
         self.events = Probe()
         self.runtime = Runtime(self.clock, self.events, self.random.random)
-        self.address = ActorAddress("outside")
-        self.dead_letters = 0
-        self._cells: dict[str, _Cell] = {}
-        self._wakeups: list[tuple[float, int, str, WakeupMessage]] = []
-        self._count = 0
+        self.engine = Engine(self.clock.now, _nobody_waits, notify, self._choose, turn_messages=1)
+        self._endpoint = self.engine.open_endpoint()
+        self.address = self._endpoint.address
 
     def __len__(self) -> int:
-        return len(self._cells)
+        return len(self.engine)
 
     def start(self, spec: ChildSpec) -> ActorAddress:
         """Create the root of a tree, start it, and run until nothing is left to do now."""
-        root = self.create(spec.actor, self.address)
+        root = self.engine.create_root(spec.actor, None, None)
         self.tell(root, Start(spec.id, spec.id, 1, spec.args, self.runtime))
         return root
 
@@ -118,15 +90,16 @@ class Stage:
         self.post(target, message, self.address)
         self.run()
 
+    def post(self, target: ActorAddress, message: object, sender: ActorAddress) -> None:
+        """Put a message into a mailbox."""
+        self.engine.post(target, message, sender)
+
     def advance(self, seconds: float) -> None:
         """Let time pass, wakeup by wakeup."""
         until = self.clock.at + seconds
-        while self._wakeups and self._wakeups[0][0] <= until:
-            at, _, key, message = heapq.heappop(self._wakeups)
-            self.clock.at = max(at, self.clock.at)
-            cell = self._cells.get(key)
-            if cell is not None:
-                cell.mailbox.append((message, cell.address))
+        while (due := self.engine.wakeups.next_due()) is not None and due <= until:
+            self.clock.at = max(due, self.clock.at)
+            self.engine.fire_due()
             self.run()
         self.clock.at = until
 
@@ -137,82 +110,26 @@ class Stage:
 
     def actor(self, path: str) -> Supervised:
         """The running actor at ``path``; ``LookupError`` if there is none."""
-        for cell in self._cells.values():
-            if cell.actor.path == path:
-                return cell.actor
+        for cell in self.engine.cells():
+            if isinstance(cell.instance, Supervised) and cell.instance.path == path:
+                return cell.instance
         raise LookupError(path)
 
     def run(self, limit: int = 1_000_000) -> None:
         """Deliver until every mailbox is empty; ``AssertionError`` after ``limit`` messages."""
-        for _ in range(limit):
-            ready = [cell for cell in self._cells.values() if cell.mailbox]
-            if not ready:
-                return
-            self._deliver(self.random.choice(ready))
-        raise AssertionError(f"still busy after {limit} messages")
+        busy = self.engine.run_batch(limit, math.inf)
+        self.outside.seen += self._endpoint.drain()
+        if busy:
+            raise AssertionError(f"still busy after {limit} messages")
 
-    # --- what references call ---
-
-    def create(self, actor: type | str, parent: ActorAddress) -> ActorAddress:
-        """Create an actor; one whose constructor fails never lives, and its parent is told."""
-        made = _resolve(actor)
-        self._count += 1
-        address = ActorAddress(f"actor-{self._count}")
-        try:
-            instance = made()
-        except Exception:  # noqa: BLE001 - as Thespian does
-            self.post(parent, ChildActorExited(address), address)
-            return address
-        instance._myRef = _Reference(self, address)  # noqa: SLF001 - Thespian's own seam
-        self._cells[address.actorAddressString] = _Cell(address, parent, instance)
-        if (above := self._cells.get(parent.actorAddressString)) is not None:
-            above.children.append(address)
-        return address
-
-    def post(self, target: ActorAddress, message: object, sender: ActorAddress) -> None:
-        """Put a message into a mailbox."""
-        cell = self._cells.get(target.actorAddressString)
-        if cell is not None:
-            cell.mailbox.append((message, sender))
-        elif target == self.address:
-            self.outside.seen.append(message)
-        else:
-            self.dead_letters += 1
-
-    def wake(self, target: ActorAddress, period: timedelta, payload: object) -> None:
-        """Schedule a wakeup."""
-        self._count += 1
-        due = self.clock.at + period.total_seconds()
-        entry = (due, self._count, target.actorAddressString, WakeupMessage(period, payload))
-        heapq.heappush(self._wakeups, entry)
-
-    def _deliver(self, cell: _Cell) -> None:
-        message, sender = cell.mailbox.popleft()
-        cell.actor.receiveMessage(message, sender)
-        if isinstance(message, ActorExitRequest):
-            self._end(cell)
-
-    def _end(self, cell: _Cell) -> None:
-        for child in cell.children:
-            below = self._cells.get(child.actorAddressString)
-            if below is not None:
-                below.actor.receiveMessage(ActorExitRequest(), cell.address)
-                self._end(below)
-        self.dead_letters += len(cell.mailbox)
-        del self._cells[cell.address.actorAddressString]
-        if (above := self._cells.get(cell.parent.actorAddressString)) is not None:
-            above.children = [child for child in above.children if child != cell.address]
-        self.post(cell.parent, ChildActorExited(cell.address), cell.address)
+    def _choose(self, ready: deque[Cell]) -> Cell:
+        at = self.random.randrange(len(ready))
+        ready[0], ready[at] = ready[at], ready[0]
+        return ready.popleft()
 
 
-def _resolve(actor: type | str) -> type:
-    if isinstance(actor, type):
-        return actor
-    module, _, name = actor.rpartition(".")
-    found = getattr(import_module(module), name)
-    if not isinstance(found, type):
-        raise TypeError(f"not a class: {actor}")
-    return found
+def _nobody_waits() -> None:
+    """The stage looks by itself whether there is something to do."""
 
 
 # --- toy actors, named by their fault ---

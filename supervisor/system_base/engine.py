@@ -66,11 +66,13 @@ class Engine:
         wake: Callable[[], None],
         notify: Callable[[Notice], None] = ignore,
         choose: Callable[[deque[Cell]], Cell] = deque.popleft,
+        turn_messages: int = TURN_MESSAGES,
     ) -> None:
         self.now = now
         self.wake = wake
         self.notify = notify
         self.choose = choose
+        self.turn_messages = turn_messages
         self.capabilities: dict[str, object] = {}
         self.wakeups = Wakeups()
         self.ready: deque[Cell] = deque()
@@ -262,7 +264,7 @@ class Engine:
         mailbox = cell.mailbox
         self._running = cell
         try:
-            for _ in range(TURN_MESSAGES):
+            for _ in range(self.turn_messages):
                 if not mailbox:
                     break
                 self._take_message(cell, mailbox)

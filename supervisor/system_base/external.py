@@ -42,6 +42,13 @@ class Endpoint:
                 waiter.set_result(None)
                 break
 
+    def drain(self) -> list[object]:
+        """Take everything that is there, without waiting."""
+        with self._arrived:
+            mail = list(self._mail)
+            self._mail.clear()
+        return mail
+
     def take(self, timeout_s: float | None) -> object | None:
         """Wait in this thread; None when time is up."""
         deadline = None if timeout_s is None else monotonic() + timeout_s
