@@ -276,7 +276,7 @@ class SocketCore(WSListener):
         self._arm(self.limits.close_s, self._abort)
         said = b"" if cause is Cause.PEER else reason.encode()[:123]
         if code == close_codes.NO_CODE:
-            self._transport.send_close()
+            self._transport.send(_CLOSE, b"")  # picows' send_close always writes a code, here a zero
         else:
             self._transport.send_close(code, said)  # type: ignore[arg-type] # picows takes any int
 
