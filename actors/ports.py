@@ -77,6 +77,13 @@ class Replayed:
     held_ms: int = 0
 
 
+class Described(Protocol):
+    """Figures that are worked out when somebody looks."""
+
+    def describe(self) -> Mapping[str, object]:
+        """Plain values for people."""
+
+
 @dataclass(frozen=True, slots=True)
 class RelayCounters:
     """Frames and bytes forwarded in each direction, and dropped by the named policy, since the session began."""
@@ -90,6 +97,10 @@ class RelayCounters:
     stashed_bytes: int = 0
     caller_audio_age_s: float | None = None
     agent_audio_age_s: float | None = None
+    late_frames: int = 0
+    """Of those dropped: speech of the agent while the caller's socket was gone."""
+    delays: Mapping[str, Described] = field(default_factory=dict)
+    """What the gateway added, by direction; goes on changing."""
 
 
 class Relay(Protocol):

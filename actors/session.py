@@ -20,7 +20,7 @@ from actors.registry_messages import (
     PickInstance,
     ReleaseInstance,
 )
-from actors.session_events import SessionEnded, SessionEvent
+from actors.session_events import SessionBegan, SessionEnded, SessionEvent
 from actors.session_state import (
     Asked,
     CutOverDone,
@@ -98,6 +98,7 @@ class SessionActor(Parent):
         self.state = args.begin()
         self._askers: dict[int, ActorAddress] = {}
         self._asked = 0
+        self._trace(SessionBegan(args.session_id, taken_up=args.call is not None))
         if args.call is not None:
             self._react(TakenUp())
         args.relay.attach(partial(args.ports.tell, self.myAddress))
@@ -154,6 +155,7 @@ class SessionActor(Parent):
             "to_agent": {"frames": counters.to_agent_frames, "bytes": counters.to_agent_bytes},
             "to_caller": {"frames": counters.to_caller_frames, "bytes": counters.to_caller_bytes},
             "dropped": {"frames": counters.dropped_frames, "bytes": counters.dropped_bytes},
+            "added": {direction: delays.describe() for direction, delays in counters.delays.items()},
             "receipt": record.last.describe() if record.last else None,
         }
 

@@ -13,6 +13,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionBegan:
+    """A session is there; ``taken_up``: it goes on with the call of another one."""
+
+    session_id: SessionId
+    taken_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Routed:
     """An agent was chosen for the session and is being dialled: once per routing, not per dial."""
 
@@ -21,6 +29,25 @@ class Routed:
     url: str
     generation: Generation
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDialled:
+    """A link is being built: one per dial."""
+
+    session_id: SessionId
+    agent_id: AgentId
+    url: str
+    generation: Generation
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkEnded:
+    """A link is gone, as it was asked to or not; those that `SessionEnded` finds end with it."""
+
+    session_id: SessionId
+    generation: Generation
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,4 +94,6 @@ class SessionEnded:
     counters: RelayCounters | None = None
 
 
-SessionEvent: TypeAlias = Routed | LinkLost | SwapEnded | TranscriptLine | SessionEnded
+SessionEvent: TypeAlias = (
+    SessionBegan | Routed | LinkDialled | LinkLost | LinkEnded | SwapEnded | TranscriptLine | SessionEnded
+)

@@ -11,7 +11,7 @@ from actors.failover import TABLE, Cause, Fault
 from actors.link_end import FailureKind, LinkEnd, LinkFailed, Phase
 from actors.receipt import SwapReason
 from actors.session_end import close, end, finish, finish_if_closed, record_cause
-from actors.session_events import LinkLost
+from actors.session_events import LinkEnded, LinkLost
 from actors.session_state import Stage
 from actors.session_swaps import be_patient, begin, dial, follow, go_back, is_closing, pick
 from actors.swap import MAX_DIALS_BEFORE_RETURN, Order, Step, Swap
@@ -29,6 +29,8 @@ _DIALLED = frozenset({Step.DIALLING, Step.CUTTING_OVER})
 
 def handle_exit(r: Reaction, event: LinkExited) -> None:
     """A link actor is gone: the current one, the next one, or one that was asked to go."""
+    if r.state.stage is Stage.OPEN:
+        r.do(Emit(LinkEnded(r.state.id, event.generation)))
     current, swap = r.state.current, r.state.swap
     if current is not None and current.generation == event.generation:
         r.do(Release(event.generation, current.instance, _against(event.reason)))

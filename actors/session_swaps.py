@@ -23,7 +23,7 @@ from actors.ids import FALLBACK_AGENT, Generation, Instance
 from actors.link_end import FailureKind, LinkEnd, LinkFailed, Phase
 from actors.receipt import Outcome, SwapReason
 from actors.session_end import close, end, remember_call, settle
-from actors.session_events import Routed
+from actors.session_events import LinkDialled, Routed
 from actors.session_state import PICK_S, Current
 from actors.swap import Order, Step, Swap
 from actors.verdict import Verdict
@@ -92,9 +92,10 @@ def is_closing(r: Reaction, instance: Instance) -> bool:
 
 def dial(r: Reaction, swap: Swap, instance: Instance) -> None:
     """Start the link."""
+    place = (r.state.id, swap.target, instance.url, swap.generation, swap.order.reason.value)
     if swap.routed != swap.target:
-        reason = swap.order.reason.value
-        r.do(Emit(Routed(r.state.id, swap.target, instance.url, swap.generation, reason)))
+        r.do(Emit(Routed(*place)))
+    r.do(Emit(LinkDialled(*place)))
     r.set(swap=swap.dialled())
     r.do(StartLink(swap.generation, instance, session_words.session_init(r.state, swap)))
 

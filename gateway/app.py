@@ -23,12 +23,18 @@ from actors.store import StoreArgs
 from actors.topology import NODE, STORE_PATH, NodeArgs, node_spec
 from gateway import telemetry
 from gateway.agent_socket import AgentDialer
+from gateway.call_meter import CallMeter
 from gateway.catalogue import Catalogue
 from gateway.catalogue_api import CatalogueApi
+from gateway.delay import DelayObjective
 from gateway.front_door import Callbacks, FrontDoor, Refusal, RequestHead
+from gateway.health import Health
 from gateway.history import History
 from gateway.http_api import Api
+from gateway.meters import Meters
+from gateway.metrics import Metrics
 from gateway.probe import HttpProber
+from gateway.pulse import Pulse
 from gateway.reception import Reception
 from gateway.rest import ApiSettings
 from gateway.resume import ResumeTokens
@@ -79,6 +85,12 @@ class Gateway:
         )
         self.api = Api(self.ask, self._api_settings())
         self.history = self._history()
+        self.meters = Meters()
+        self.delays = CallMeter.of(None)
+        self.objective = DelayObjective(settings.objective_p99_ms, [delays for _, delays in self.delays.directions()])
+        self.pulse = Pulse(self.objective.look)
+        self.metrics = Metrics(self.meters, self.base, self.delays, lambda: self.pulse.lag_s, self.ask)
+        self.health = self._health()
         self._started = self.ports.now()
         self._node: ActorAddress
         self._door: FrontDoor
@@ -94,16 +106,17 @@ class Gateway:
         """Start the tree, then listen. Raises `StartError` or ``OSError``."""
         spec = node_spec(self._node_args())
         self._node = self.system.createActor(spec.actor)
-        runtime = Runtime(sink=telemetry.SupervisionLog())
+        runtime = Runtime(sink=telemetry.Sinks((telemetry.SupervisionLog(), self.meters)))
         answer = await self.base.ask_async(self._node, Start(NODE, NODE, 1, spec.args, runtime), START_S)
         if not isinstance(answer, Started):
             raise StartError(f"the supervisor tree did not start: {answer}")
         catalogue = CatalogueApi(self._catalogue(), self.history, self.api.settings, self.status)
-        self._runner = web.AppRunner(self.api.application(catalogue.routes()), access_log=None)
+        self._runner = web.AppRunner(self.api.application([*catalogue.routes(), *self._operations()]), access_log=None)
         await self._runner.setup()
         if self._runner.server is None:
             raise StartError("the HTTP server did not start")
         self.reception = self._reception()
+        self.metrics.watch(self.reception.calls)
         callbacks = Callbacks(
             http=self._runner.server,
             on_caller=self.reception.welcome,
@@ -112,6 +125,7 @@ class Gateway:
         )
         self._door = FrontDoor(callbacks)
         await self._door.start(self.settings.host, self.settings.port)
+        self.pulse.start()
 
     async def stop(self) -> None:
         """Stop accepting, let the tree end in order (callers are told, calls are kept), end what is left.
@@ -119,6 +133,8 @@ class Gateway:
         Each phase within ``stop_s``.
         """
         self._door.shut()
+        self.health.add("stopping", lambda: "the gateway is going down")
+        self.pulse.stop()
         await self._stop_tree(self.settings.stop_s)
         await self._door.stop(self.settings.stop_s)
         await self.base.shutdown_async(self.settings.stop_s)
@@ -145,10 +161,14 @@ class Gateway:
         settings = self.settings
         secret = settings.resume_secret.get_secret_value().encode() if settings.resume_secret else secrets.token_bytes()
         tokens = ResumeTokens(secret, settings.resume_ttl_s, self.ports.wall)
-        return Reception(self.base, self._node, self.ports, settings.session, self._observe, tokens)
+        meter = partial(CallMeter.of, self.delays)
+        reception = Reception(self.base, self._node, self.ports, settings.session, self._observe, tokens, meter=meter)
+        reception.calls.on_gone = self.metrics.call_over
+        return reception
 
     def _observe(self, session_id: SessionId, event: object) -> None:
         telemetry.trace(session_id, event)
+        self.meters.observe(session_id, event)
         if self.history is not None:
             self.history.observe(session_id, event)
 
@@ -169,9 +189,28 @@ class Gateway:
         }
 
     def _admit(self, _: RequestHead) -> Refusal | None:
-        if len(self.reception.calls) >= self.settings.max_sessions:
-            return Refusal("the gateway is full; try again")
+        refusals = {"full": self._full(), "objective": self.objective.broken()}
+        for name, why in refusals.items():
+            if why:
+                self.meters.refuse(name)
+                return Refusal(f"{why}; try again")
         return None
+
+    def _full(self) -> str:
+        return "the gateway is full" if len(self.reception.calls) >= self.settings.max_sessions else ""
+
+    def _health(self) -> Health:
+        health = Health(
+            alive=lambda: self.base.statistics()["actors"] > 0,
+            load=lambda: (len(self.reception.calls), self.settings.max_sessions),
+            ask=self.ask,
+        )
+        health.add("sessions", self._full)
+        health.add("objective", self.objective.broken)
+        return health
+
+    def _operations(self) -> list[web.RouteDef]:
+        return [*self.health.routes(), *self.metrics.routes(self.api.settings)]
 
     def _bug(self, error: BaseException) -> None:
         logger.opt(exception=error).error("a connection's callback failed; that connection is closed")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from actors.call import Call
     from actors.ports import Ports, SessionSettings, Tracer
+    from gateway.call_meter import CallMeter
     from gateway.client_socket import ClientSocket
     from gateway.front_door import RequestHead
     from supervisor.system_base import AsyncioSystemBase
@@ -45,8 +46,10 @@ class Reception:
         tracer: Tracer,
         tokens: ResumeTokens,
         stash: Callable[[], Stash] = Stash,
+        meter: Callable[[], CallMeter | None] = lambda: None,
     ) -> None:
         self.calls = LiveCalls(tokens)
+        self._meter = meter
         self._base = base
         self._node = node
         self._ports = ports
@@ -88,7 +91,9 @@ class Reception:
 
     def _relay(self, session_id: SessionId, client: ClientSocket, claim: int = 0) -> CallerRelay:
         ports = self._ports
-        relay = CallerRelay(session_id, client, ports.now, ports.wall, self._stash(), self._tokens, claim)
+        relay = CallerRelay(
+            session_id, client, ports.now, ports.wall, self._stash(), self._tokens, claim, self._meter()
+        )
         self.calls.add(relay)
         return relay
 

@@ -20,6 +20,7 @@ from actors.ports import RelayCounters, Replayed
 from actors.verdict import Verdict
 from gateway.agent_socket import AgentSocket
 from gateway.backlog import Backlog
+from gateway.call_meter import SAMPLE_MASK, CallMeter
 from gateway.close_codes import TO_CALLER
 from gateway.socket_core import Pause, Phase
 from gateway.stash import Stash
@@ -51,6 +52,7 @@ class CallerRelay:
         stash: Stash | None = None,
         tokens: ResumeTokens | None = None,
         claim: int = 0,
+        meter: CallMeter | None = None,
     ) -> None:
         self.session_id = session_id
         self._client = client
@@ -71,6 +73,7 @@ class CallerRelay:
         self._to_agent = [0, 0]
         self._to_caller = [0, 0]
         self._unheard = [0, 0]
+        self._meter = meter or CallMeter.of(None)
         self._backlog = Backlog()
         self._seen_by_caller = 0  # where he was when his socket ended
         self._received = 0  # texts, so that he can send again what was lost on the way
@@ -173,7 +176,20 @@ class CallerRelay:
             self._stash.size,
             None if self._caller_audio_at is None else now - self._caller_audio_at,
             None if self._agent_audio_at is None else now - self._agent_audio_at,
+            self._unheard[0],
+            {"to_agent": self._meter.to_agent, "to_caller": self._meter.to_caller},
         )
+
+    @property
+    def state(self) -> str:
+        """How the caller is served, in one word."""
+        match self._client.phase:
+            case Phase.CLOSED:
+                return "parked"
+            case Phase.CLOSING:
+                return "ending"
+            case _:
+                return "live" if self._target is not None else "held" if self._instance is not None else "waiting"
 
     # --- callers who come back --------------------------------------------------------------------------------------
 
@@ -222,14 +238,16 @@ class CallerRelay:
         if data[:1] == b"{" and sniff_type(data) is not None and _is_json(data):
             self.on_caller_text(data)
             return
-        self._caller_audio_at = self._now()
+        self._caller_audio_at = at = self._now()
         target = self._open_target()
         if target is not None:
             target.send_binary(data)
             self._to_agent[0] += 1
             self._to_agent[1] += len(data)
+            if not self._to_agent[0] & SAMPLE_MASK:
+                self._meter.to_agent.note(self._now() - at)
         else:
-            self._stash.add_audio(data, self._caller_audio_at * 1000)
+            self._stash.add_audio(data, at * 1000)
             if not self._spoke:
                 self._spoke = True
                 self._tell(CallerSpoke())
@@ -276,7 +294,7 @@ class CallerRelay:
         if data[:1] == b"{" and sniff_type(data) is not None and _is_json(data):
             self.on_agent_text(wire, data)
             return
-        self._agent_audio_at = self._now()
+        self._agent_audio_at = at = self._now()
         if self._client.phase is not Phase.OPEN:
             self._unheard[0] += 1  # speech that is late is of no use
             self._unheard[1] += len(data)
@@ -284,6 +302,8 @@ class CallerRelay:
         self._client.send_binary(data)
         self._to_caller[0] += 1
         self._to_caller[1] += len(data)
+        if not self._to_caller[0] & SAMPLE_MASK:
+            self._meter.to_caller.note(self._now() - at)
 
     def on_agent_text(self, wire: AgentSocket, data: bytes) -> None:  # noqa: ARG002
         """Translate for the caller and tell the session."""

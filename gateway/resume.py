@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from actors.ids import SessionId
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from gateway.relay import CallerRelay
 
@@ -94,6 +94,10 @@ class LiveCalls:
     def __init__(self, tokens: ResumeTokens) -> None:
         self._tokens = tokens
         self._relays: dict[SessionId, CallerRelay] = {}
+        self.on_gone: Callable[[CallerRelay], None] = lambda relay: None  # noqa: ARG005
+
+    def __iter__(self) -> Iterator[CallerRelay]:
+        return iter(tuple(self._relays.values()))
 
     def __len__(self) -> int:
         return len(self._relays)
@@ -123,3 +127,4 @@ class LiveCalls:
     def _forget(self, relay: CallerRelay) -> None:
         if self._relays.get(relay.session_id) is relay:
             del self._relays[relay.session_id]
+            self.on_gone(relay)

@@ -12,9 +12,27 @@ from supervisor.reasons import describe, is_abnormal
 from supervisor.system_base import CreationFailed, DeadLetter, MessageFailed, SlowTurn
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from actors.ids import SessionId
-    from supervisor.events import SupervisionEvent
+    from actors.ports import Described
+    from supervisor.events import EventSink, SupervisionEvent
     from supervisor.system_base import Notice
+
+
+class Sinks:
+    """An `EventSink` that is several."""
+
+    def __init__(self, sinks: Iterable[EventSink]) -> None:
+        self._sinks = tuple(sinks)
+
+    def emit(self, event: SupervisionEvent) -> None:
+        """Pass one event on to each; what one of them raises is not the others' loss."""
+        for sink in self._sinks:
+            try:
+                sink.emit(event)
+            except Exception:  # noqa: BLE001 - telemetry never fails an actor
+                logger.exception("{} lost {}", type(sink).__name__, type(event).__name__)
 
 
 class SupervisionLog:
@@ -45,7 +63,18 @@ def trace(session_id: SessionId, event: object) -> None:
         case SwapEnded(receipt=receipt):
             log.info("swap: {}", receipt.describe())
         case SessionEnded():
-            log.info("ended: {} after {:.1f} s, {} swaps", event.verdict, event.duration_s, event.swaps)
+            log.info(
+                "ended: {} after {:.1f} s, {} swaps, added delay {}",
+                event.verdict,
+                event.duration_s,
+                event.swaps,
+                {direction: delays.describe() for direction, delays in delays_of(event).items()},
+            )
+
+
+def delays_of(event: SessionEnded) -> Mapping[str, Described]:
+    """What the gateway added to the call's frames, by direction."""
+    return event.counters.delays if event.counters is not None else {}
 
 
 def notice(event: Notice) -> None:

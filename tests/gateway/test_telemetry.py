@@ -9,7 +9,17 @@ from loguru import logger
 
 from actors.ids import AgentId, Generation, SessionId
 from actors.receipt import Outcome, Receipt, SwapReason
-from actors.session_events import LinkLost, Routed, SessionEnded, SessionEvent, SwapEnded, TranscriptLine
+from actors.session_events import (
+    LinkDialled,
+    LinkEnded,
+    LinkLost,
+    Routed,
+    SessionBegan,
+    SessionEnded,
+    SessionEvent,
+    SwapEnded,
+    TranscriptLine,
+)
 from actors.verdict import Verdict
 from gateway import telemetry
 from supervisor import events
@@ -66,6 +76,9 @@ def test_supervision_is_one_line(lines, event, level, words) -> None:
 
 RECEIPT = Receipt(SwapReason.HANDOFF, AgentId("triage"), IDV, Outcome.DONE, 1, 12, 34, memory_keys=("account",))
 SESSION = [
+    (SessionBegan(ID), None, []),
+    (LinkDialled(ID, IDV, "ws://x", Generation(1), "start"), None, []),
+    (LinkEnded(ID, Generation(1)), None, []),
     (Routed(ID, IDV, "ws://x", Generation(1), "start"), "INFO", [f"Routing session {ID} to agent: idv"]),
     (LinkLost(ID, IDV, "ws://x", Generation(3), "reset", "1006"), "WARNING", ["link 3 to idv lost: reset 1006"]),
     (SwapEnded(ID, RECEIPT), "INFO", ["handoff", "triage", "idv", "done", "account"]),

@@ -1,0 +1,143 @@
+"""What is counted as it happens: session events, supervision events, refusals. One registry per gateway, no globals.
+
+Every label has few values: fixed words, paths by kind, agents up to a bound. No session ids.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram, PlatformCollector, ProcessCollector
+
+from actors.session_events import LinkDialled, LinkLost, SessionBegan, SessionEnded, SwapEnded
+from actors.verdict import Verdict
+from gateway.close_codes import TO_CALLER
+from supervisor import events
+from supervisor.reasons import Crashed, ExitReason, Killed, Normal, Shutdown, StartFailed, is_abnormal
+
+if TYPE_CHECKING:
+    from actors.ids import SessionId
+    from supervisor.events import SupervisionEvent
+
+MAX_AGENTS: Final = 64  # distinct agent names in labels; what comes after them is "other"
+MAX_EXITS: Final = 1024  # exits whose restart has not been announced
+GAP_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0)
+SESSION_DEPTH: Final = 2  # node/sessions/<id>
+
+
+class AgentNames:
+    """Keeps the label ``agent`` bounded: anybody who may register can make names up."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+
+    def label(self, agent: str) -> str:
+        """Return the name, or ``other`` once there are too many."""
+        if agent not in self._known:
+            if len(self._known) >= MAX_AGENTS:
+                return "other"
+            self._known.add(agent)
+        return agent
+
+
+class Meters:
+    """Counters that events increment; a `Tracer` by `observe`, an `EventSink` by `emit`."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.agents = AgentNames()
+        self._reasons: dict[str, str] = {}
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=registry)
+        self._started = _counter(registry, "sessions_started", "Sessions that began.", "kind")
+        self._ended = _counter(registry, "sessions_ended", "Sessions that ended.", "code", "verdict")
+        self._dials = _counter(registry, "links_dialled", "Dials to agents.", "agent", "reason")
+        self._lost = _counter(registry, "links_lost", "Links that ended without being asked to.", "agent", "cause")
+        self._swaps = _counter(registry, "swaps", "Changes of link.", "reason", "outcome")
+        self._exits = _counter(registry, "actor_exits", "Actors that ended.", "spec", "reason")
+        self._restarts = _counter(registry, "actor_restarts", "Actors started again.", "spec", "reason")
+        self._spent = _counter(registry, "restart_budgets_spent", "Restart budgets that were used up.", "spec")
+        self._refused = _counter(registry, "admission_refusals", "Callers who were not admitted.", "reason")
+        self._gap = _histogram(registry, "swap_gap_seconds", "Time without an agent in one swap.")
+        self._took = _histogram(registry, "swap_duration_seconds", "From the wish for another link to its end.")
+
+    def observe(self, _: SessionId, event: object) -> None:
+        """Count one event of a session."""
+        match event:
+            case SessionBegan(taken_up=taken_up):
+                self._started.labels("taken_up" if taken_up else "new").inc()
+            case SessionEnded(verdict=verdict):
+                self._ended.labels(str(TO_CALLER[verdict].code), verdict.value).inc()
+            case LinkDialled(agent_id=agent, reason=reason):
+                self._dials.labels(self.agents.label(agent), reason).inc()
+            case LinkLost(agent_id=agent, cause=cause):
+                self._lost.labels(self.agents.label(agent), cause).inc()
+            case SwapEnded(receipt=receipt):
+                self._swaps.labels(receipt.reason.value, receipt.outcome.value).inc()
+                self._gap.labels(receipt.reason.value).observe(receipt.ms_without_agent / 1000)
+                self._took.labels(receipt.reason.value).observe(receipt.took_ms / 1000)
+
+    def emit(self, event: SupervisionEvent) -> None:
+        """Count one event of supervision."""
+        match event:
+            case events.ChildExited(path, _, reason, _):
+                self._exit(path, reason)
+            case events.ChildRestarting(path):
+                self._restarts.labels(spec_of(path), self._reasons.pop(path, "unknown")).inc()
+            case events.ChildRefused(path):
+                self.refuse("tree")
+            case events.IntensityExceeded(path, child_id):
+                self._spent.labels(spec_of(f"{path}/{child_id}")).inc()
+            case _:
+                pass  # the log has it
+
+    def refuse(self, reason: str) -> None:
+        """Count a caller who was not admitted; ``reason`` is one of a few words of ours."""
+        self._refused.labels(reason).inc()
+
+    def _exit(self, path: str, reason: ExitReason) -> None:
+        spec, word = spec_of(path), _word(reason)
+        self._exits.labels(spec, word).inc()
+        if spec == "session" and is_abnormal(reason):  # it could not say so itself
+            verdict = Verdict.OUR_BUG
+            self._ended.labels(str(TO_CALLER[verdict].code), verdict.value).inc()
+        if len(self._reasons) < MAX_EXITS and path.count("/") < SESSION_DEPTH:  # sessions and links never restart
+            self._reasons[path] = word
+
+
+def spec_of(path: str) -> str:
+    """Name the kind of actor at a path of the tree: the static ones by name, sessions and links by kind."""
+    parts = path.strip("/").split("/")
+    match parts:
+        case ["node", "sessions", _]:
+            return "session"
+        case ["node", "sessions", _, _]:
+            return "link"
+        case ["node", "store" | "registry" | "sessions" as name]:
+            return name
+        case ["node"]:
+            return "node"
+        case _:
+            return "other"
+
+
+def _word(reason: ExitReason) -> str:
+    match reason:
+        case Normal():
+            return "normal"
+        case Shutdown():
+            return "shutdown"
+        case Killed():
+            return "killed"
+        case Crashed():
+            return "crashed"
+        case StartFailed():
+            return "start_failed"
+
+
+def _counter(registry: CollectorRegistry, name: str, documentation: str, *labels: str) -> Counter:
+    return Counter(name, documentation, labels, namespace="understudy", registry=registry)
+
+
+def _histogram(registry: CollectorRegistry, name: str, documentation: str) -> Histogram:
+    return Histogram(name, documentation, ("reason",), namespace="understudy", registry=registry, buckets=GAP_BUCKETS)
