@@ -87,7 +87,7 @@ class Gateway:
         self.history = self._history()
         self.meters = Meters()
         self.delays = CallMeter.of(None)
-        self.objective = DelayObjective(settings.objective_p99_ms, [delays for _, delays in self.delays.directions()])
+        self.objective = DelayObjective(settings.objective_ms, [delays for _, delays in self.delays.directions()])
         self.pulse = Pulse(self.objective.look)
         self.metrics = Metrics(self.meters, self.base, self.delays, lambda: self.pulse.lag_s, self.ask)
         self.health = self._health()

@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     cors_origins: Listed[str] = ("*",)
     body_limit: int = Field(100 * 1024, ge=1024)
     max_sessions: int = Field(10_000, ge=1)
-    objective_p99_ms: float = Field(0.0, ge=0)
+    objective_ms: float = Field(0.0, ge=0)
     """What the gateway may add to a frame at the 99th percentile, or new callers are refused; 0: no objective."""
     store: Literal["memory", "sqlite"] = "memory"
     data_dir: Path = Path("var")
