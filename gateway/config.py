@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from ipaddress import ip_network
 from pathlib import Path
@@ -27,11 +28,13 @@ Item = TypeVar("Item")
 def _split(value: object) -> object:
     if not isinstance(value, str):
         return value
+    if value.lstrip().startswith("["):
+        return json.loads(value)
     return tuple(part for part in (words.strip() for words in value.split(",")) if part)
 
 
 Listed: TypeAlias = Annotated[tuple[Item, ...], NoDecode, BeforeValidator(_split)]
-"""Several words: a list in the file, separated by commas in the environment."""
+"""Several words: a list in the file; separated by commas, or a JSON list, in the environment."""
 
 
 class BadSettings(Exception):  # noqa: N818 - what the person gave, not what we did

@@ -51,8 +51,15 @@ def test_an_empty_variable_is_not_set(monkeypatch, write) -> None:
     assert load().port == 3
 
 
-@pytest.mark.parametrize("given", ["https://a.example,https://b.example", " https://a.example , https://b.example,"])
-def test_lists_are_separated_by_commas_in_the_environment(monkeypatch, given) -> None:
+@pytest.mark.parametrize(
+    "given",
+    [
+        "https://a.example,https://b.example",
+        " https://a.example , https://b.example,",
+        '["https://a.example", "https://b.example"]',
+    ],
+)
+def test_lists_are_separated_by_commas_or_json_in_the_environment(monkeypatch, given) -> None:
     monkeypatch.setenv("UNDERSTUDY_CORS_ORIGINS", given)
     monkeypatch.setenv("UNDERSTUDY_ADMIN_NETWORKS", "10.0.0.0/8,::1")
     settings = load()
@@ -75,7 +82,7 @@ BAD_VARIABLES = {
     "UNDERSTUDY_STOP_S": ["0"],
     "UNDERSTUDY_BODY_LIMIT": ["1"],
     "UNDERSTUDY_MAX_SESSIONS": ["0"],
-    "UNDERSTUDY_ADMIN_NETWORKS": ["localhost", "10.0.0.0/64"],
+    "UNDERSTUDY_ADMIN_NETWORKS": ["localhost", "10.0.0.0/64", "[", "[{}]"],
 }
 
 
