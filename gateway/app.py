@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
 START_S = 10.0
 STOP_POLL_S = 0.01
+IDLE_HTTP_S = 75.0  # longer than the minute that proxies keep theirs; aiohttp's own is an hour
 DAY_S = 86_400.0
 DEFAULT_PORTS = {
     "triage": 8081,
@@ -111,7 +112,11 @@ class Gateway:
         if not isinstance(answer, Started):
             raise StartError(f"the supervisor tree did not start: {answer}")
         catalogue = CatalogueApi(self._catalogue(), self.history, self.api.settings, self.status)
-        self._runner = web.AppRunner(self.api.application([*catalogue.routes(), *self._operations()]), access_log=None)
+        self._runner = web.AppRunner(
+            self.api.application([*catalogue.routes(), *self._operations()]),
+            access_log=None,
+            keepalive_timeout=IDLE_HTTP_S,
+        )
         await self._runner.setup()
         if self._runner.server is None:
             raise StartError("the HTTP server did not start")

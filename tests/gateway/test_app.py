@@ -15,6 +15,7 @@ import websockets
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from actors.topology import SESSIONS_PATH
+from gateway import app
 from gateway.app import Gateway, StartError
 from gateway.config import Settings
 from supervisor.messages import SnapshotRequest
@@ -169,6 +170,16 @@ async def test_a_store_that_cannot_be_opened_is_a_start_error(tmp_path: Path) ->
         await gateway.start()
     assert gateway.base.statistics()["actors"] == 0
     await gateway.base.shutdown_async(PATIENCE_S)
+
+
+async def test_an_http_connection_that_is_not_used_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "IDLE_HTTP_S", 0.05)
+    async with serving() as gateway:
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = await asyncio.wait_for(reader.read(), PATIENCE_S)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        writer.close()
 
 
 async def test_two_gateways_share_a_process() -> None:
