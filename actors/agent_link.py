@@ -145,7 +145,8 @@ class AgentLink(Supervised):
         generation = self.args.generation
         match effect:
             case Dial():
-                self.dialling = self.args.ports.dialer.dial(self.args.instance.url, self.inlet.deliver)
+                parent = str(self.args.init.get("traceparent", ""))
+                self.dialling = self.args.ports.dialer.dial(self.args.instance.url, self.inlet.deliver, parent)
             case CancelDial():
                 self._cancel_dial()
             case SendInit(wire):

@@ -50,11 +50,12 @@ class Dialling(Protocol):
 class Dialer(Protocol):
     """Opens WebSockets to agents."""
 
-    def dial(self, url: str, deliver: Callable[[WireEvent], None]) -> Dialling:
+    def dial(self, url: str, deliver: Callable[[WireEvent], None], traceparent: str = "") -> Dialling:
         """Start connecting to ``url`` (``ws://``, ``wss://``, ``http://`` or ``https://``; ``/session`` is added).
 
-        Delivers `WireOpened` once, or `WireRefused` once; after `WireOpened`, `WireText` per text frame until the
-        wire is current, and in the end `WireClosed` once. Never raises for what the network or the URL does.
+        ``traceparent`` (W3C Trace Context), where there is one, goes along in the handshake. Delivers `WireOpened`
+        once, or `WireRefused` once; after `WireOpened`, `WireText` per text frame until the wire is current, and in
+        the end `WireClosed` once. Never raises for what the network or the URL does.
         """
 
 
@@ -209,4 +210,6 @@ class SessionSettings:
     backoff_initial_s: float = 0.05
     backoff_max_s: float = 2.0
     memory_ttl_s: float = 3600.0
+    traced: bool = False
+    """Whether sessions are traced, so that agents are told where their spans belong."""
     persona_agents: Mapping[str, str] = field(default_factory=dict)

@@ -29,8 +29,6 @@ _DIALLED = frozenset({Step.DIALLING, Step.CUTTING_OVER})
 
 def handle_exit(r: Reaction, event: LinkExited) -> None:
     """A link actor is gone: the current one, the next one, or one that was asked to go."""
-    if r.state.stage is Stage.OPEN:
-        r.do(Emit(LinkEnded(r.state.id, event.generation)))
     current, swap = r.state.current, r.state.swap
     if current is not None and current.generation == event.generation:
         r.do(Release(event.generation, current.instance, _against(event.reason)))
@@ -40,6 +38,8 @@ def handle_exit(r: Reaction, event: LinkExited) -> None:
         _dial_failed(r, swap, swap.instance, event.reason)
     else:
         _closed(r, event.generation)
+    if r.state.stage is Stage.OPEN:
+        r.do(Emit(LinkEnded(r.state.id, event.generation)))
     finish_if_closed(r)
 
 

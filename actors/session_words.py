@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from actors import memory as memories
 from actors.receipt import SwapReason
+from actors.trace_context import traceparent
 from actors.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ def session_init(state: Session, swap: Swap) -> Json:
         "memory": dict(state.memory),
         "graphState": memories.graph_state(state.memory),
     }
+    if state.settings.traced:
+        message["traceparent"] = traceparent(state.id, swap.generation)
     if swap.order.reason is not SwapReason.START:
         message["restored"] = "partial" if state.turns.tool is not None else "restored"
     if swap.order.reason in _CONTINUES:

@@ -154,8 +154,11 @@ class AgentSocket(SocketCore):
 class Attempt:
     """A connection attempt under way: one task, held and named."""
 
-    def __init__(self, dialer: AgentDialer, url: str, deliver: Callable[[WireEvent], None]) -> None:
+    def __init__(
+        self, dialer: AgentDialer, url: str, deliver: Callable[[WireEvent], None], traceparent: str = ""
+    ) -> None:
         self._dialer = dialer
+        self._headers = {"traceparent": traceparent} if traceparent else None
         self._deliver: Callable[[WireEvent], None] | None = deliver
         self._wire: AgentSocket | None = None
         self.task = asyncio.get_running_loop().create_task(self._run(url), name=f"dial {url}")
@@ -217,7 +220,7 @@ class Attempt:
             WSAutoPingStrategy.PING_WHEN_IDLE,
             False,  # noqa: FBT003
             limits.message_bytes,
-            None,
+            self._headers,
             limits.read_buffer_bytes,
         )
         return cast("asyncio.BaseProtocol", protocol)
@@ -239,9 +242,9 @@ class AgentDialer:
         self.may_dial = may_dial
         self._attempts: set[Attempt] = set()
 
-    def dial(self, url: str, deliver: Callable[[WireEvent], None]) -> Attempt:
+    def dial(self, url: str, deliver: Callable[[WireEvent], None], traceparent: str = "") -> Attempt:
         """Start connecting."""
-        attempt = Attempt(self, url, deliver)
+        attempt = Attempt(self, url, deliver, traceparent)
         self._attempts.add(attempt)
         attempt.task.add_done_callback(lambda _: self._attempts.discard(attempt))
         return attempt

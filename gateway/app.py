@@ -39,6 +39,7 @@ from gateway.reception import Reception
 from gateway.rest import ApiSettings
 from gateway.resume import ResumeTokens
 from gateway.store import MemoryStore, SqliteStore
+from gateway.tracing import Tracing, langfuse, otlp
 from supervisor.messages import Runtime, Start, Started, Stop, ToPath
 from supervisor.system_base import AsyncioSystemBase, actor_system
 
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
     from actors.ids import SessionId
     from gateway.config import Settings
+    from gateway.relay import CallerRelay
 
 START_S = 10.0
 STOP_POLL_S = 0.01
@@ -91,6 +93,8 @@ class Gateway:
         self.objective = DelayObjective(settings.objective_ms, [delays for _, delays in self.delays.directions()])
         self.pulse = Pulse(self.objective.look)
         self.metrics = Metrics(self.meters, self.base, self.delays, lambda: self.pulse.lag_s, self.ask)
+        self.tracing = self._tracing()
+        self.metrics.add(self.tracing.families)
         self.health = self._health()
         self._started = self.ports.now()
         self._node: ActorAddress
@@ -145,6 +149,7 @@ class Gateway:
         await self.base.shutdown_async(self.settings.stop_s)
         await self.reception.stop()
         await self.prober.stop()
+        await asyncio.to_thread(self.tracing.stop, self.settings.stop_s)
         if self.history is not None:
             await asyncio.to_thread(self.history.close)
         await self._runner.cleanup()
@@ -168,12 +173,13 @@ class Gateway:
         tokens = ResumeTokens(secret, settings.resume_ttl_s, self.ports.wall)
         meter = partial(CallMeter.of, self.delays)
         reception = Reception(self.base, self._node, self.ports, settings.session, self._observe, tokens, meter=meter)
-        reception.calls.on_gone = self.metrics.call_over
+        reception.calls.on_gone = self._call_over
         return reception
 
     def _observe(self, session_id: SessionId, event: object) -> None:
         telemetry.trace(session_id, event)
         self.meters.observe(session_id, event)
+        self.tracing.observe(session_id, event)
         if self.history is not None:
             self.history.observe(session_id, event)
 
@@ -200,6 +206,19 @@ class Gateway:
                 self.meters.refuse(name)
                 return Refusal(f"{why}; try again")
         return None
+
+    def _call_over(self, relay: CallerRelay) -> None:
+        self.metrics.call_over(relay)
+        self.tracing.forget(relay.session_id)
+
+    def _tracing(self) -> Tracing:
+        settings, exporters = self.settings, {}
+        if settings.langfuse_secret_key is not None:
+            secret = settings.langfuse_secret_key.get_secret_value()
+            exporters["langfuse"] = langfuse(settings.langfuse_host, settings.langfuse_public_key, secret)
+        if settings.otlp_endpoint:
+            exporters["otlp"] = otlp(settings.otlp_endpoint)
+        return Tracing(exporters, content=settings.trace_content == "masked")
 
     def _full(self) -> str:
         return "the gateway is full" if len(self.reception.calls) >= self.settings.max_sessions else ""

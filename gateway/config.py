@@ -6,9 +6,9 @@ import json
 import tomllib
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias, TypeVar
+from typing import Annotated, Literal, Self, TypeAlias, TypeVar
 
-from pydantic import AliasChoices, BeforeValidator, Field, IPvAnyNetwork, SecretStr, ValidationError
+from pydantic import AliasChoices, BeforeValidator, Field, IPvAnyNetwork, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -35,6 +35,11 @@ def _split(value: object) -> object:
 
 Listed: TypeAlias = Annotated[tuple[Item, ...], NoDecode, BeforeValidator(_split)]
 """Several words: a list in the file; separated by commas, or a JSON list, in the environment."""
+
+
+def _also(name: str, other: str) -> AliasChoices:
+    """Give a setting the environment name that other programs use for it."""
+    return AliasChoices(f"UNDERSTUDY_{name.upper()}", other, name)
 
 
 class BadSettings(Exception):  # noqa: N818 - what the person gave, not what we did
@@ -66,6 +71,16 @@ class Settings(BaseSettings):
     max_sessions: int = Field(10_000, ge=1)
     objective_ms: float = Field(0.0, ge=0)
     """What the gateway may add to a frame at the 99th percentile, or new callers are refused; 0: no objective."""
+    otlp_endpoint: str = Field("", validation_alias=_also("otlp_endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT"))
+    """Base address of an OTLP/HTTP receiver of traces; empty sends none."""
+    langfuse_public_key: str = Field("", validation_alias=_also("langfuse_public_key", "LANGFUSE_PUBLIC_KEY"))
+    """With the secret key: sends traces to Langfuse."""
+    langfuse_secret_key: SecretStr | None = Field(
+        None, validation_alias=_also("langfuse_secret_key", "LANGFUSE_SECRET_KEY")
+    )
+    langfuse_host: str = Field("https://cloud.langfuse.com", validation_alias=_also("langfuse_host", "LANGFUSE_HOST"))
+    trace_content: Literal["masked", "none"] = "masked"
+    """Whether traces hold a call's first words and last answer."""
     store: Literal["memory", "sqlite"] = "memory"
     data_dir: Path = Path("var")
     tools_dir: Path = Path(__file__).parent.parent / "agents" / "tools"
@@ -90,6 +105,16 @@ class Settings(BaseSettings):
     stop_s: float = Field(5.0, gt=0)
     """How long callers and actors may take to end when the gateway stops."""
 
+    @model_validator(mode="after")
+    def check_traces(self) -> Self:
+        """Refuse half of a pair of keys, and addresses that nothing can be sent to."""
+        if bool(self.langfuse_public_key) != bool(self.langfuse_secret_key):
+            raise ValueError("langfuse_public_key and langfuse_secret_key are given together or not at all")
+        for name, address in (("otlp_endpoint", self.otlp_endpoint), ("langfuse_host", self.langfuse_host)):
+            if address and not address.startswith(("http://", "https://")):
+                raise ValueError(f"{name} begins with http:// or https://")
+        return self
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -112,6 +137,7 @@ class Settings(BaseSettings):
             park_s=self.park_s,
             linger_s=self.linger_s,
             memory_ttl_s=self.memory_ttl_s,
+            traced=bool(self.otlp_endpoint or self.langfuse_public_key),
         )
 
 

@@ -80,7 +80,7 @@ class Dialer:
     attempts: list = field(default_factory=list)
     wires: list = field(default_factory=list)
 
-    def dial(self, url, deliver):
+    def dial(self, url, deliver, traceparent=""):
         attempt = Attempt(url, deliver)
         self.attempts.append(attempt)
         what = self.behaviour.get(url, "ok")

@@ -1,0 +1,65 @@
+"""The dashboard and the alerts ask for metrics that exist, and every alert has its page."""
+
+import asyncio
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.app import Gateway
+from gateway.config import Settings
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "monitoring"
+SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum"), "gauge": ("",)}
+NAME = re.compile(r"\b(?:understudy|process|python)_[a-z_]+")
+RULES = [rule for group in yaml.safe_load((FOLDER / "alerts.yml").read_text())["groups"] for rule in group["rules"]]
+PANELS = json.loads((FOLDER / "dashboard.json").read_text())["panels"]
+ASKED = {f"alert {rule['alert']}": rule["expr"] for rule in RULES} | {
+    f"panel {panel['title']} {target['refId']}": target["expr"] for panel in PANELS for target in panel["targets"]
+}
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    async def scrape():
+        gateway = Gateway(Settings(host="127.0.0.1", port=0, data_dir=tmp_path_factory.mktemp("data")))
+        await gateway.start()
+        try:
+            return (await gateway.metrics.text()).decode()
+        finally:
+            await gateway.stop()
+
+    families = text_string_to_metric_families(asyncio.run(scrape()))
+    names = {family.name + suffix for family in families for suffix in SUFFIXES.get(family.type, ())}
+    return names | {"understudy_agents", "understudy_agent_links"}  # without agents they have no family
+
+
+@pytest.mark.parametrize("where", ASKED)
+def test_what_is_asked_for_exists(where, exported):
+    found = set(NAME.findall(ASKED[where]))
+    assert found <= exported
+    assert found or "up{" in ASKED[where]
+    assert ASKED[where].count("(") == ASKED[where].count(")")
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
+def test_every_alert_has_its_page_and_says_how_bad_it_is(rule):
+    assert rule["labels"]["severity"] in {"page", "ticket"}
+    page = (ROOT / rule["annotations"]["runbook"]).read_text()
+    assert page.startswith(f"# {rule['alert']}\n")
+    assert all(heading in page for heading in ("## What it means", "## Where to look", "## What to do"))
+
+
+def test_no_page_is_left_without_its_alert():
+    assert {path.stem for path in (ROOT / "docs/runbooks").glob("*.md")} == {rule["alert"] for rule in RULES}
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_promtool_accepts_the_rules():
+    subprocess.run(["promtool", "check", "rules", FOLDER / "alerts.yml"], check=True, capture_output=True)
