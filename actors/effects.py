@@ -99,6 +99,13 @@ class ForwardText:
 
 
 @dataclass(frozen=True, slots=True)
+class Repeat:
+    """Stash texts that a lost link did not answer, before what the caller said since."""
+
+    texts: tuple[CallerText, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ToAgent:
     """Write a control message to the agent, or to the stash."""
 
@@ -184,6 +191,7 @@ SessionEffect: TypeAlias = (
     | Hold
     | CutOver
     | ForwardText
+    | Repeat
     | ToAgent
     | ToCaller
     | Emit

@@ -6,7 +6,7 @@ the session cuts over, and the relay forwards through it from then on; only the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -129,6 +129,12 @@ class Relay(Protocol):
 
     def forward_text(self, message: CallerText) -> None:
         """Pass one caller's text to the current link under the type it understands; stash it when held."""
+
+    def repeat(self, texts: Sequence[CallerText]) -> None:
+        """Put texts that a lost link did not answer before everything that is stashed.
+
+        A text that is stashed already (the wire had ended before the session knew) stays where it is, once.
+        """
 
     def send_to_agent(self, message: Json) -> None:
         """Write a control message (memory_update, end_of_speech, ...) to the current link; stash it when held."""

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, assert_never, cast
 
 from actors import effects as fx
-from actors import failover, session_machine
+from actors import failover, session_end, session_machine
 from actors.agent_link import LinkArgs
 from actors.ids import FALLBACK_AGENT, AgentId, Generation, SessionId
 from actors.messages import CloseLink, LinkHealthy, LinkReady, PatchMemory, ReadMemory, RelayEvent, TransferCall
@@ -135,6 +135,9 @@ class SessionActor(Parent):
             if not isinstance(reason, Normal):
                 args.relay.close(Verdict.SHUTDOWN if isinstance(reason, Shutdown) else Verdict.OUR_BUG)
             args.relay.release()
+            if self.state.stage not in {Stage.ENDING, Stage.ENDED}:  # the machine could not write it
+                verdict = Verdict.SHUTDOWN if isinstance(reason, Shutdown) else Verdict.OUR_BUG
+                self._trace(session_end.end_record(self.state, verdict, args.ports.now()))
             self.send_to(args.registry, ForgetHolders(f"{args.session_id}/"))
 
     def restarts_left(self) -> int:
@@ -195,20 +198,16 @@ class SessionActor(Parent):
                 self._react(CutOverDone(generation, relay.cut_over(wire, generation, instance)))
             case fx.ForwardText(text):
                 relay.forward_text(text)
+            case fx.Repeat(texts):
+                relay.repeat(texts)
             case fx.ToAgent(message):
                 relay.send_to_agent(message)
             case fx.ToCaller(message):
                 relay.send_to_caller(message)
             case fx.Emit(event):
                 self._trace(event)
-            case fx.SaveMemory(memory):
-                ttl_s = self.args.settings.memory_ttl_s
-                self.send_to(self.args.store, SaveDocument(MEMORIES, self.args.session_id, dict(memory), ttl_s))
-            case fx.SaveCall(call):
-                document = SaveDocument(CALLS, self.args.session_id, call.document(), self.args.settings.memory_ttl_s)
-                self.send_to(self.args.store, document)
-            case fx.ForgetCall():
-                self.send_to(self.args.store, DeleteDocument(CALLS, self.args.session_id))
+            case fx.SaveMemory() | fx.SaveCall() | fx.ForgetCall():
+                self.send_to(self.args.store, self._document(effect))
             case fx.StartTimer(name, seconds):
                 self.start_timer(name, seconds)
             case fx.CancelTimer(name):
@@ -219,6 +218,18 @@ class SessionActor(Parent):
                 relay.close(verdict)
             case fx.Finish(verdict):
                 self.exit(Shutdown() if verdict is Verdict.SHUTDOWN else Normal())
+            case _:
+                assert_never(effect)
+
+    def _document(self, effect: fx.SaveMemory | fx.SaveCall | fx.ForgetCall) -> SaveDocument | DeleteDocument:
+        key, ttl_s = self.args.session_id, self.args.settings.memory_ttl_s
+        match effect:
+            case fx.SaveMemory(memory):
+                return SaveDocument(MEMORIES, key, dict(memory), ttl_s)
+            case fx.SaveCall(call):
+                return SaveDocument(CALLS, key, call.document(), ttl_s)
+            case fx.ForgetCall():
+                return DeleteDocument(CALLS, key)
             case _:
                 assert_never(effect)
 

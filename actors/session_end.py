@@ -31,7 +31,7 @@ from actors.verdict import Verdict
 
 if TYPE_CHECKING:
     from actors.ids import Generation, Instance
-    from actors.session_state import Reaction
+    from actors.session_state import Reaction, Session
     from actors.swap import Swap
 
 END_MARGIN_S = 1.0  # beyond the closing handshakes' own bound: then the session ends without waiting for anybody
@@ -77,8 +77,13 @@ def abandon_swap(r: Reaction, outcome: Outcome, verdict: Verdict) -> None:
     r.do(*(CancelTimer(name) for name in _SWAP_TIMERS))
 
 
+def remember_agent(r: Reaction) -> None:
+    """Keep whom the caller is with, lest this session crashes: what is unanswered then may be answered by now."""
+    r.do(SaveCall(Call(r.state.agent)))
+
+
 def remember_call(r: Reaction) -> None:
-    """Keep what another session would need to take the call up."""
+    """Keep all that another session needs to take the call up where this one ends."""
     r.do(SaveMemory(r.state.memory), SaveCall(Call(r.state.agent, r.state.turns.open())))
 
 
@@ -101,12 +106,16 @@ def end(r: Reaction, verdict: Verdict) -> None:
         remember_call(r)
     if state.caller_there:
         r.do(CloseCaller(verdict))
-    record = r.state.record
-    duration_s = r.moment.now - record.began
-    r.do(Emit(SessionEnded(state.id, verdict, record.causes, record.swaps, record.gaps_ms, duration_s)))
+    r.do(Emit(end_record(r.state, verdict, r.moment.now)))
     r.set(stage=Stage.ENDING, current=None, gate=None, verdict=verdict)
     r.do(StartTimer(Timer.END, state.settings.close_s + END_MARGIN_S))
     finish_if_closed(r)
+
+
+def end_record(state: Session, verdict: Verdict, now: float) -> SessionEnded:
+    """What is said of a session at its end, once."""
+    record = state.record
+    return SessionEnded(state.id, verdict, record.causes, record.swaps, record.gaps_ms, now - record.began)
 
 
 def finish_if_closed(r: Reaction) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from actors import failover, session_parking, session_words
-from actors.effects import CancelTimer, Emit, ForwardText, Hold, MarkHealthy, Release, Timer, ToCaller
+from actors.effects import CancelTimer, Emit, Hold, MarkHealthy, Release, Repeat, Timer, ToCaller
 from actors.failover import TABLE, Cause, Fault
 from actors.link_end import FailureKind, LinkEnd, LinkFailed, Phase
 from actors.receipt import SwapReason
@@ -74,7 +74,7 @@ def _lose(r: Reaction, current: Current, reason: ExitReason) -> None:
     order = Order(SwapReason.FAILOVER, r.state.agent, r.state.agent, r.moment.now, note=str(_cause(reason)))
     swap = Swap(order, order.target, r.state.generation)
     r.set(turns=turns, swap=swap)
-    r.do(Hold(), *(ForwardText(text) for text in repeated))
+    r.do(Hold(), Repeat(repeated))
     r.do(ToCaller(session_words.reconnecting(r.state.agent, r.state.budget.attempt + 1)))
     follow(r, swap, reason, current.instance.url)
 

@@ -13,7 +13,7 @@ from typing import assert_never
 
 from actors import handoff, intent, routing, session_end, session_links, session_parking, session_swaps, session_words
 from actors import memory as memories
-from actors.effects import CancelTimer, Emit, ForwardText, Reply, SessionEffect, StartTimer, Timer, ToAgent
+from actors.effects import CancelTimer, Emit, ForwardText, Reply, SaveMemory, SessionEffect, StartTimer, Timer, ToAgent
 from actors.handoff import GRACE_S, VERIFIED_REASON, Handoff
 from actors.ids import AgentId
 from actors.messages import (
@@ -66,6 +66,8 @@ def step(state: Session, event: SessionInput, moment: Moment) -> tuple[Session, 
     """React to one event; what a state does not know has no effect."""
     r = Reaction(state, moment)
     _react(r, event)
+    if r.state.memory is not state.memory and r.state.stage is Stage.OPEN:
+        r.do(SaveMemory(r.state.memory))
     return r.state, tuple(r.effects)
 
 

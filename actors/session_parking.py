@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from actors import session_swaps
-from actors.effects import CancelTimer, CloseCaller, ForwardText, Hold, StartTimer, Timer
+from actors.effects import CancelTimer, CloseCaller, Hold, Repeat, StartTimer, Timer
 from actors.receipt import Outcome, SwapReason
-from actors.session_end import abandon_swap, close, end, finish_if_closed, remember_call
+from actors.session_end import abandon_swap, close, end, finish_if_closed, remember_agent
 from actors.session_state import FIRST_GENERATION, Stage
 from actors.swap import Order
 from actors.verdict import Verdict
@@ -36,7 +36,7 @@ def handle_gone(r: Reaction, event: CallerGone) -> None:
     if not was_open or window_s <= 0 or (r.state.current is None and event.code == HUNG_UP):
         end(r, Verdict.CALLER_LEFT)
         return
-    remember_call(r)
+    remember_agent(r)
     r.do(StartTimer(Timer.PARK, window_s), StartTimer(Timer.LINGER, settings.linger_s))
     if r.state.current is None:
         leave_link(r)
@@ -62,7 +62,7 @@ def handle_returned(r: Reaction, _: CallerReturned) -> None:
 def take_up(r: Reaction) -> None:
     """Go on with a call that another session began."""
     if r.state.stage is Stage.OPEN and r.state.generation == FIRST_GENERATION and r.state.swap is None:
-        r.do(Hold(), *(ForwardText(text) for text in r.state.turns.stashed))
+        r.do(Hold(), Repeat(r.state.turns.stashed))
         reopen(r)
 
 
@@ -86,4 +86,4 @@ def lose_link(r: Reaction) -> None:
     repeated = r.state.turns.repeated()
     r.set(current=None, gate=None, silent_since=None, turns=r.state.turns.agent_lost())
     r.do(CancelTimer(Timer.PATIENCE), CancelTimer(Timer.GATE))
-    r.do(Hold(), *(ForwardText(text) for text in repeated))
+    r.do(Hold(), Repeat(repeated))

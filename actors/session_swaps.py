@@ -22,7 +22,7 @@ from actors.failover import Again, FallBack, GiveUp, WhenNone
 from actors.ids import FALLBACK_AGENT, Generation, Instance
 from actors.link_end import FailureKind, LinkEnd, LinkFailed, Phase
 from actors.receipt import Outcome, SwapReason
-from actors.session_end import close, end, remember_call, settle
+from actors.session_end import close, end, remember_agent, settle
 from actors.session_events import LinkDialled, Routed
 from actors.session_state import PICK_S, Current
 from actors.swap import Order, Step, Swap
@@ -218,7 +218,7 @@ def _finish_swap(r: Reaction, swap: Swap, current: Current, replayed: Replayed) 
     settle(r, swap, Outcome.FELL_BACK if swap.fell_back else Outcome.DONE, gap_ms, replayed)
     turns = r.state.turns.agent_left_behind().cut_over()
     r.set(current=current, agent=swap.target, swap=None, silent_since=None, turns=turns, gate=None)
-    remember_call(r)
+    remember_agent(r)
 
 
 def _finish_return(r: Reaction, swap: Swap, replayed: Replayed) -> None:

@@ -28,7 +28,7 @@ from gateway.translate import Translator
 from gateway.wire import Malformed, Ping, decode, encode, parse_caller, sniff_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from actors.ids import Generation, Instance, SessionId
     from actors.messages import RelayEvent
@@ -128,7 +128,13 @@ class CallerRelay:
         if target is not None and self._instance is not None:
             self._write(target, encode(_text_frame(message, self._instance)))
         else:
-            self._keep(message, len(message.text.encode(errors="replace")) + 64)
+            self._keep(message, _size(message))
+
+    def repeat(self, texts: Sequence[CallerText]) -> None:
+        """Put texts before everything that is stashed, unless they are stashed themselves."""
+        for text in reversed(texts):
+            if not self._stash.holds(text) and not self._stash.add_first(text, _size(text)):
+                self._tell(StashOverflowed())
 
     def send_to_agent(self, message: Json) -> None:
         """Write a control message."""
@@ -231,6 +237,8 @@ class CallerRelay:
 
     def greet(self, *, taken_up: bool) -> None:
         """Say ``connected``; ``taken_up``: the call goes on that another session had."""
+        if taken_up:
+            self._translator.start()  # the caller had his session_start from the session before
         self._greet({"resumed": True} if taken_up else {})
 
     def on_caller_binary(self, data: bytes) -> None:
@@ -369,6 +377,10 @@ class CallerRelay:
         before = self._dropped_before
         self._dropped_before = after = (self._stash.dropped_frames, self._stash.dropped_bytes)
         return Replayed(texts, frames, octets, after[0] - before[0], after[1] - before[1], held_ms)
+
+
+def _size(message: CallerText) -> int:
+    return len(message.text.encode(errors="replace")) + 64
 
 
 def _nobody(_: RelayEvent) -> None:

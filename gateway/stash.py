@@ -27,6 +27,7 @@ class Stash:
     dropped_bytes: int = 0
     _audio: deque[tuple[int, float, bytes]] = field(default_factory=deque)
     _texts: list[tuple[int, CallerText | Mapping[str, object]]] = field(default_factory=list)
+    _first: int = 0
     _order: Iterator[int] = field(default_factory=count)
 
     def add_audio(self, frame: bytes, now_ms: float) -> None:
@@ -42,6 +43,20 @@ class Stash:
         if self.size + size > self.max_bytes:
             return False
         self._texts.append((next(self._order), item))
+        self.size += size
+        return True
+
+    def holds(self, text: CallerText) -> bool:
+        """Tell whether this very text waits; the same words said again are another one."""
+        return any(kept is text for _, kept in self._texts)
+
+    def add_first(self, text: CallerText, size: int) -> bool:
+        """Keep a text before everything else; False, and nothing kept, when only other texts could make room."""
+        self._make_room(size)
+        if self.size + size > self.max_bytes:
+            return False
+        self._first -= 1
+        self._texts.insert(0, (self._first, text))
         self.size += size
         return True
 

@@ -128,6 +128,10 @@ class Relay:
         else:
             self.wire.send({"type": self.text_type, "text": message.text})
 
+    def repeat(self, texts):
+        missing = [text for text in texts if not any(kept is text for _, kept in self.stash)]
+        self.stash[:0] = [("text", text) for text in missing]
+
     def send_to_agent(self, message):
         if self.held:
             self.stash.append(("json", message))
