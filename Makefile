@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: install up test check format thespian clean
+.PHONY: install up test check format thespian simulate clean
 
 install: $(VENV)/.dev-installed
 
@@ -40,6 +40,12 @@ format: $(VENV)/.dev-installed
 # Thespian's own test suite, run on our system base. It takes minutes, so `make test` leaves it out.
 thespian: $(VENV)/.dev-installed
 	$(BIN)/python -m tests.thespian_suite
+
+# Whole gateways with callers and agents under a virtual clock; a failing seed is printed with its log.
+SEEDS      ?= 1000
+SEED_START ?= 0
+simulate: $(VENV)/.dev-installed
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --start $(SEED_START)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,100 @@
+"""Deliberate bugs, one at a time: the simulation must notice each of them."""
+
+from contextlib import contextmanager
+
+from actors import agent_link, session_parking, session_swaps
+from actors.effects import StartTimer, Timer
+from actors.failover import Budget
+from actors.messages import WireClosed
+from actors.registry_book import Book
+from actors.turns import Turns
+from gateway.agent_socket import AgentSocket
+from gateway.relay import CallerRelay
+from gateway.resume import LiveCalls
+from gateway.stash import Stash
+from gateway.translate import Translator
+
+
+@contextmanager
+def replaced(owner, name, made):
+    """Put ``made(original)`` in place of an attribute."""
+    original = getattr(owner, name)
+    setattr(owner, name, made(original))
+    try:
+        yield
+    finally:
+        setattr(owner, name, original)
+
+
+def nothing(_original):
+    return lambda *_, **__: None
+
+
+def says_again_what_is_stashed(_original):
+    def repeat(self, texts):
+        for text in texts:
+            self.forward_text(text)
+
+    return repeat
+
+
+def swallows_texts(_original):
+    return lambda _self, _item, _size: True
+
+
+def reverses(original):
+    return lambda self, now_ms: list(reversed(original(self, now_ms)))
+
+
+def starts_again(original):
+    def start(self):
+        self._started = False
+        return original(self)
+
+    return start
+
+
+def ignores_the_end_of_its_wire(original):
+    def handle(self, message, sender):
+        if not isinstance(message, WireClosed):
+            original(self, message, sender)
+
+    return handle
+
+
+def closes_nothing(_original):
+    return lambda _r, _generation, _instance, _verdict=None: None
+
+
+def starts_no_park_timer(original):
+    class Blind(original):
+        def __new__(cls, name, seconds):
+            return StartTimer(Timer.GATE if name is Timer.PARK else name, seconds)
+
+    return Blind
+
+
+def has_an_endless_budget(_original):
+    return lambda _self, settings, _now: settings.intensity
+
+
+def repeats_nothing(_original):
+    return lambda _self: ()
+
+
+MUTANTS = {
+    "the relay stashes what it has stashed already": (CallerRelay, "repeat", says_again_what_is_stashed),
+    "a link that was current stays heard": (AgentSocket, "retire", nothing),
+    "the stash swallows texts": (Stash, "add_text", swallows_texts),
+    "the stash gives its texts back to front": (Stash, "take", reverses),
+    "session_start is sent for every link": (Translator, "start", starts_again),
+    "a failover forgets what was not answered": (Turns, "repeated", repeats_nothing),
+    "a link does not notice that its wire has ended": (agent_link.AgentLink, "handle", ignores_the_end_of_its_wire),
+    "a link that is killed leaves its wire": (agent_link.AgentLink, "on_exit", nothing),
+    "a swap leaves the old link": (session_swaps, "close", closes_nothing),
+    "a parked session waits for ever": (session_parking, "StartTimer", starts_no_park_timer),
+    "places are not given back": (Book, "release", nothing),
+    "a killed session keeps its places": (Book, "forget_holders", nothing),
+    "an ended call is not forgotten": (LiveCalls, "_forget", nothing),
+    "restarts have no budget": (Budget, "remaining", has_an_endless_budget),
+}
