@@ -260,7 +260,7 @@ class Dialer:
         self.network, self.agents, self.on_bug, self.delay = network, agents, on_bug, delay
         self.under_way, self.sockets = set(), []
 
-    def dial(self, url, deliver):
+    def dial(self, url, deliver, traceparent=""):
         return Dialling(self, url, deliver)
 
     def current(self):
