@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: install up test check format thespian simulate clean
+.PHONY: install up test check format thespian simulate autobahn clean
 
 install: $(VENV)/.dev-installed
 
@@ -46,6 +46,10 @@ SEEDS      ?= 1000
 SEED_START ?= 0
 simulate: $(VENV)/.dev-installed
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --start $(SEED_START)
+
+# The Autobahn suite through our sockets and relay; needs a Python 2.7, and says so where there is none.
+autobahn: $(VENV)/.dev-installed
+	$(BIN)/python -m tests.autobahn
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -20,6 +20,9 @@ _BINARY, _TEXT, _CONTINUATION = WSMsgType.BINARY, WSMsgType.TEXT, WSMsgType.CONT
 _PING, _PONG, _CLOSE = WSMsgType.PING, WSMsgType.PONG, WSMsgType.CLOSE
 
 
+FAIL_S = 0.1  # between the close frame for a broken protocol and the end of the connection
+
+
 @dataclass(frozen=True, slots=True)
 class SocketLimits:
     """Bounds of one connection; seconds and bytes."""
@@ -273,7 +276,10 @@ class SocketCore(WSListener):
         self.phase = Phase.CLOSING
         self._cause, self._code, self._reason = cause, code, reason
         self._parts = self._utf8 = None
-        self._arm(self.limits.close_s, self._abort)
+        if cause is Cause.VIOLATION:  # RFC 6455 section 7.1.7: fail the connection; the delay lets the close frame out
+            self._arm(min(self.limits.close_s, FAIL_S), self._finish)
+        else:
+            self._arm(self.limits.close_s, self._abort)
         said = b"" if cause is Cause.PEER else reason.encode()[:123]
         if code == close_codes.NO_CODE:
             self._transport.send(_CLOSE, b"")  # picows' send_close always writes a code, here a zero
@@ -282,7 +288,7 @@ class SocketCore(WSListener):
 
     def _finish(self) -> None:
         # The server ends TCP first; a client waits for that, until the deadline (RFC 6455 section 7.1.1).
-        if self._transport is not None and not self._transport.is_client_side:
+        if self._transport is not None and (not self._transport.is_client_side or self._cause is Cause.VIOLATION):
             self._transport.disconnect()
 
     def _abort(self) -> None:
