@@ -143,10 +143,9 @@ class Caller:
         self.world, self.number, self.random = world, number, world.random
         self.link = None
         self.session, self.token = "", ""
-        self.sent = 0
-        self.heard = []
+        self.sent = self.seen = 0
         self.answers = []
-        self.connecteds = self.starts = 0
+        self.starts = 0
         self.close_code = None
         self.told = 0
         self.left = False
@@ -157,7 +156,7 @@ class Caller:
         return f"c{self.number}"
 
     def begin(self):
-        self.world.connect(self, "")
+        self.world.connect(self, "", 0)
         for _ in range(self.random.choice((1, 1, 2, 20))):
             self._say({"type": "select_workflow", "workflowId": self.random.choice(WISHES)})
         self._act_later()
@@ -198,7 +197,7 @@ class Caller:
             return
         self.world.note(f"{self.name} comes back")
         self.close_code = None
-        self.world.connect(self, self.token)
+        self.world.connect(self, self.token, self.seen)
         self._act_later()
 
     def _leave(self):
@@ -235,10 +234,10 @@ class Caller:
             self._hear(json.loads(data))
 
     def _hear(self, message):
-        self.heard.append(message)
+        self.seen += 1
         match message["type"]:
             case "connected":
-                self.connecteds += 1
+                self.seen = message.get("seq", 0)
                 if message["sessionId"] != self.session:
                     self.starts = 0
                 self.session, self.token = message["sessionId"], message["resumeToken"]

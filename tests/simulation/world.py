@@ -84,16 +84,16 @@ class World:
 
     # --- what the gateway's reception does ---
 
-    def connect(self, caller, token):
-        socket = CallerSocket(self.network, self.record.bugs.append, lambda opened: self._welcome(opened, token))
+    def connect(self, caller, token, seen):
+        socket = CallerSocket(self.network, self.record.bugs.append, lambda opened: self._welcome(opened, token, seen))
         caller.link = Transport(self.network, caller, 0.02, is_client_side=False)
         caller.link.open(socket)
 
-    def _welcome(self, socket, token):
+    def _welcome(self, socket, token, seen):
         found = self.calls.find(token) if token else None
         match found:
             case Live(relay):
-                relay.rebind(socket, None)
+                relay.rebind(socket, seen)
             case Taken():
                 close = TO_CALLER[Verdict.CLAIMED]
                 socket.begin_close(close.code, close.reason)
