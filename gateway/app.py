@@ -23,6 +23,7 @@ from actors.store import StoreArgs
 from actors.topology import NODE, STORE_PATH, NodeArgs, node_spec
 from gateway import telemetry
 from gateway.agent_socket import AgentDialer
+from gateway.blackbox import BlackBoxes
 from gateway.call_meter import CallMeter
 from gateway.catalogue import Catalogue
 from gateway.catalogue_api import CatalogueApi
@@ -94,6 +95,7 @@ class Gateway:
         self.pulse = Pulse(self.objective.look)
         self.metrics = Metrics(self.meters, self.base, self.delays, lambda: self.pulse.lag_s, self.ask)
         self.tracing = self._tracing()
+        self.boxes = self._boxes()
         self.metrics.add(self.tracing.families)
         self.health = self._health()
         self._started = self.ports.now()
@@ -150,6 +152,7 @@ class Gateway:
         await self.reception.stop()
         await self.prober.stop()
         await asyncio.to_thread(self.tracing.stop, self.settings.stop_s)
+        await asyncio.to_thread(self.boxes.stop)
         if self.history is not None:
             await asyncio.to_thread(self.history.close)
         await self._runner.cleanup()
@@ -171,15 +174,18 @@ class Gateway:
         settings = self.settings
         secret = settings.resume_secret.get_secret_value().encode() if settings.resume_secret else secrets.token_bytes()
         tokens = ResumeTokens(secret, settings.resume_ttl_s, self.ports.wall)
-        meter = partial(CallMeter.of, self.delays)
-        reception = Reception(self.base, self._node, self.ports, settings.session, self._observe, tokens, meter=meter)
+        reception = Reception(
+            self.base, self._node, self.ports, settings.session, self.observe, tokens, meter=self._meter
+        )
         reception.calls.on_gone = self._call_over
         return reception
 
-    def _observe(self, session_id: SessionId, event: object) -> None:
+    def observe(self, session_id: SessionId, event: object) -> None:
+        """Pass one event of a session on to all who keep, count or show it."""
         telemetry.trace(session_id, event)
         self.meters.observe(session_id, event)
         self.tracing.observe(session_id, event)
+        self.boxes.observe(session_id, event)
         if self.history is not None:
             self.history.observe(session_id, event)
 
@@ -207,18 +213,28 @@ class Gateway:
                 return Refusal(f"{why}; try again")
         return None
 
+    def _meter(self, session_id: SessionId) -> CallMeter:
+        return CallMeter.of(self.delays, self.boxes.open(session_id))
+
     def _call_over(self, relay: CallerRelay) -> None:
         self.metrics.call_over(relay)
+        self.boxes.close(relay.session_id)
         self.tracing.forget(relay.session_id)
 
     def _tracing(self) -> Tracing:
         settings, exporters = self.settings, {}
-        if settings.langfuse_secret_key is not None:
+        if settings.langfuse_public_key and settings.langfuse_secret_key is not None:
             secret = settings.langfuse_secret_key.get_secret_value()
             exporters["langfuse"] = langfuse(settings.langfuse_host, settings.langfuse_public_key, secret)
         if settings.otlp_endpoint:
             exporters["otlp"] = otlp(settings.otlp_endpoint)
         return Tracing(exporters, content=settings.trace_content == "masked")
+
+    def _boxes(self) -> BlackBoxes:
+        settings, ports = self.settings, self.ports
+        later = asyncio.get_running_loop().call_later
+        folder = settings.data_dir / "blackbox"
+        return BlackBoxes(folder, settings.blackbox_files, ports.now, ports.wall, later, words=settings.blackbox_words)
 
     def _full(self) -> str:
         return "the gateway is full" if len(self.reception.calls) >= self.settings.max_sessions else ""
@@ -234,7 +250,7 @@ class Gateway:
         return health
 
     def _operations(self) -> list[web.RouteDef]:
-        return [*self.health.routes(), *self.metrics.routes(self.api.settings)]
+        return [*self.health.routes(), *self.metrics.routes(self.api.settings), *self.boxes.routes(self.api.settings)]
 
     def _bug(self, error: BaseException) -> None:
         logger.opt(exception=error).error("a connection's callback failed; that connection is closed")

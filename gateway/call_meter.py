@@ -1,4 +1,4 @@
-"""What is measured of one call on its frames themselves."""
+"""What is measured and recorded of one call on its frames themselves."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from gateway.delay import Delays
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from gateway.blackbox import Recorder
+
 SAMPLE_MASK: Final = 7
 """Every eighth frame is measured: six a second of 20 ms audio, and next to nothing of a frame's cost."""
 
@@ -20,11 +22,14 @@ class CallMeter:
 
     to_agent: Delays
     to_caller: Delays
+    box: Recorder | None = None
 
     @classmethod
-    def of(cls, whole: CallMeter | None) -> CallMeter:
+    def of(cls, whole: CallMeter | None, box: Recorder | None = None) -> CallMeter:
         """Measure a call, and count into the measures of the ``whole`` process."""
-        return cls(Delays(), Delays()) if whole is None else cls(Delays(whole.to_agent), Delays(whole.to_caller))
+        if whole is None:
+            return cls(Delays(), Delays(), box)
+        return cls(Delays(whole.to_agent), Delays(whole.to_caller), box)
 
     def directions(self) -> Iterable[tuple[str, Delays]]:
         """Both, by name."""

@@ -18,6 +18,7 @@ from agents.cli import run_agent
 from gateway import app as gateway_app
 from gateway import logs, up
 from gateway.config import BadSettings, Settings, load
+from gateway.replay import replay
 from gateway.wire import decode, error_text
 
 main = typer.Typer(
@@ -29,6 +30,7 @@ main = typer.Typer(
 )
 main.command("agent")(run_agent)
 main.command("call")(call)
+main.command("replay")(replay)
 
 FAILED, BAD_USAGE, NO_CONNECTION = 1, 2, 3
 

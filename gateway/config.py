@@ -81,6 +81,10 @@ class Settings(BaseSettings):
     langfuse_host: str = Field("https://cloud.langfuse.com", validation_alias=_also("langfuse_host", "LANGFUSE_HOST"))
     trace_content: Literal["masked", "none"] = "masked"
     """Whether traces hold a call's first words and last answer."""
+    blackbox_files: int = Field(100, ge=0)
+    """How many black boxes are kept; 0 records none."""
+    blackbox_words: bool = False
+    """Whether they hold what was said, masked."""
     store: Literal["memory", "sqlite"] = "memory"
     data_dir: Path = Path("var")
     tools_dir: Path = Path(__file__).parent.parent / "agents" / "tools"

@@ -46,7 +46,7 @@ class Reception:
         tracer: Tracer,
         tokens: ResumeTokens,
         stash: Callable[[], Stash] = Stash,
-        meter: Callable[[], CallMeter | None] = lambda: None,
+        meter: Callable[[SessionId], CallMeter | None] = lambda _: None,
     ) -> None:
         self.calls = LiveCalls(tokens)
         self._meter = meter
@@ -92,7 +92,7 @@ class Reception:
     def _relay(self, session_id: SessionId, client: ClientSocket, claim: int = 0) -> CallerRelay:
         ports = self._ports
         relay = CallerRelay(
-            session_id, client, ports.now, ports.wall, self._stash(), self._tokens, claim, self._meter()
+            session_id, client, ports.now, ports.wall, self._stash(), self._tokens, claim, self._meter(session_id)
         )
         self.calls.add(relay)
         return relay

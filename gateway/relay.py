@@ -74,6 +74,7 @@ class CallerRelay:
         self._to_caller = [0, 0]
         self._unheard = [0, 0]
         self._meter = meter or CallMeter.of(None)
+        self._box = self._meter.box
         self._backlog = Backlog()
         self._seen_by_caller = 0  # where he was when his socket ended
         self._received = 0  # texts, so that he can send again what was lost on the way
@@ -169,6 +170,13 @@ class CallerRelay:
         """Drop the caller's connection now."""
         self._client.drop()
 
+    def cut(self, generation: int) -> bool:
+        """Break the link of that number as a network would; False while it is not the current one."""
+        if self._source is None or self._generation != generation:
+            return False
+        self._source.cut()
+        return True
+
     def counters(self) -> RelayCounters:
         """Read the counters."""
         now = self._now()
@@ -247,6 +255,8 @@ class CallerRelay:
             self.on_caller_text(data)
             return
         self._caller_audio_at = at = self._now()
+        if self._box is not None:
+            self._box.frames.note(at, len(data))
         target = self._open_target()
         if target is not None:
             target.send_binary(data)
@@ -303,6 +313,8 @@ class CallerRelay:
             self.on_agent_text(wire, data)
             return
         self._agent_audio_at = at = self._now()
+        if self._box is not None:
+            self._box.frames.note(at, -len(data))
         if self._client.phase is not Phase.OPEN:
             self._unheard[0] += 1  # speech that is late is of no use
             self._unheard[1] += len(data)
@@ -342,6 +354,8 @@ class CallerRelay:
         self._client.send_text(data)
 
     def _tell(self, event: RelayEvent) -> None:
+        if self._box is not None:
+            self._box.note(event)
         if self._deliver is not None:
             self._deliver(event)
         elif len(self._early) < MAX_EARLY_EVENTS or isinstance(event, CallerGone):

@@ -138,6 +138,10 @@ class SocketCore(WSListener):
         if self._transport is not None and self.phase is not Phase.CLOSED:
             self._transport.underlying_transport.abort()
 
+    def cut(self) -> None:
+        """End the TCP connection now, and count it as lost."""
+        self._abort()
+
     def pause_reading(self, reason: Pause) -> None:
         """Let TCP push back on the peer until each reason has gone."""
         if self.phase is not Phase.OPEN or self._transport is None:

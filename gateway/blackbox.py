@@ -1,0 +1,288 @@
+"""The last seconds of a call: control events and the times and sizes of frames, in memory, bounded; no words.
+
+Written to a file only after a crash, after a swap that went wrong, or on request.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from array import array
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from enum import Enum, auto
+from threading import Semaphore
+from typing import TYPE_CHECKING, Final, cast
+
+from aiohttp import web
+from loguru import logger
+
+from actors.failover import Fault
+from actors.ids import SessionId
+from actors.receipt import Outcome
+from actors.session_events import LinkLost, SessionBegan, SessionEnded, SwapEnded, TranscriptLine
+from actors.verdict import Verdict
+from gateway.catalogue import replace_file
+from gateway.close_codes import TO_CALLER
+from gateway.masking import mask
+from gateway.rest import ApiError, an_id
+
+if TYPE_CHECKING:
+    from asyncio import TimerHandle
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from gateway.rest import ApiSettings
+
+    Later = Callable[[float, Callable[[], None]], TimerHandle]
+
+FORMAT: Final = 1
+CRASHED: Final = "session crashed"
+FRAMES: Final = 1024  # ten seconds of 20 ms audio in both directions; a power of two
+FIRST_EVENTS, LAST_EVENTS = 16, 240  # how the call began is kept, for without it nothing can be played again
+MAX_TEXT: Final = 2000  # characters of one value
+MAX_WAITING: Final = 32  # files not written yet
+SETTLE_S: Final = 3.0  # after what went wrong, so that the file says what became of it
+_BAD_SWAPS: Final = frozenset({Outcome.FAILED, Outcome.RETURNED, Outcome.FELL_BACK})
+_WORDS: Final = frozenset({"text", "arguments", "result", "context", "graph_state", "memory", "config", "message"})
+_CAMEL: Final = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+class Phase(Enum):
+    """How far the session of a call has come, by its own word."""
+
+    WAITING = auto()
+    OPEN = auto()
+    ENDED = auto()
+
+
+class FrameRing:
+    """Times and sizes of the last frames: 12 KB, whatever happens. Sizes are negative towards the caller."""
+
+    __slots__ = ("_count", "_sizes", "_times")
+
+    def __init__(self) -> None:
+        self._times = array("d", bytes(8 * FRAMES))
+        self._sizes = array("i", bytes(4 * FRAMES))
+        self._count = 0
+
+    def note(self, at: float, size: int) -> None:
+        """Keep one frame; the oldest gives way."""
+        place = self._count & (FRAMES - 1)
+        self._times[place] = at
+        self._sizes[place] = size
+        self._count += 1
+
+    def read(self) -> list[tuple[float, int]]:
+        """Return what is kept, the oldest first."""
+        first = max(0, self._count - FRAMES)
+        places = (number & (FRAMES - 1) for number in range(first, self._count))
+        return [(self._times[place], self._sizes[place]) for place in places]
+
+
+class Recorder:
+    """One call's black box. ``words``: keep what was said as well, masked."""
+
+    __slots__ = ("_first", "_last", "_lost", "_now", "_words", "frames", "phase")
+
+    def __init__(self, now: Callable[[], float], *, words: bool) -> None:
+        self.frames = FrameRing()
+        self.phase = Phase.WAITING
+        self._lost = 0
+        self._now = now
+        self._words = words
+        self._first: list[tuple[float, dict[str, object]]] = []
+        self._last: deque[tuple[float, dict[str, object]]] = deque(maxlen=LAST_EVENTS)
+
+    def note(self, event: object) -> None:
+        """Keep one event of the relay or of the session."""
+        row = (self._now(), _described(event, words=self._words))
+        if len(self._first) < FIRST_EVENTS:
+            self._first.append(row)
+        else:
+            self._lost += len(self._last) == LAST_EVENTS
+            self._last.append(row)
+
+    def document(self, session_id: SessionId, reason: str, wall_s: float) -> dict[str, object]:
+        """Everything, with times in seconds since the first event."""
+        rows = [*self._first, *self._last]
+        began = rows[0][0] if rows else self._now()
+        return {
+            "format": FORMAT,
+            "session": session_id,
+            "reason": reason,
+            "writtenAt": datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="milliseconds"),
+            "seconds": round(self._now() - began, 4),
+            "lost": self._lost,
+            "events": [{"t": round(at - began, 4), **event} for at, event in rows],
+            "frames": [[round(at - began, 4), size] for at, size in self.frames.read()],
+        }
+
+
+class BlackBoxes:
+    """The recorders of present calls, and the files of what went wrong. A `Tracer` by `observe`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        max_files: int,
+        now: Callable[[], float],
+        wall: Callable[[], float],
+        later: Later,
+        *,
+        words: bool,
+    ) -> None:
+        """``max_files`` 0 records nothing."""
+        self._folder = folder
+        self._max_files = max_files
+        self._now = now
+        self._wall = wall
+        self._later = later
+        self._words = words
+        self._recorders: dict[SessionId, Recorder] = {}
+        self._due: dict[SessionId, tuple[str, TimerHandle]] = {}
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="blackbox")
+        self._room = Semaphore(MAX_WAITING)
+
+    def open(self, session_id: SessionId) -> Recorder | None:
+        """Begin to record a call; None where recording is switched off."""
+        if not self._max_files:
+            return None
+        recorder = self._recorders[session_id] = Recorder(self._now, words=self._words)
+        return recorder
+
+    def observe(self, session_id: SessionId, event: object) -> None:
+        """Keep one event of a session, and see whether something went wrong."""
+        recorder = self._recorders.get(session_id)
+        if recorder is None:
+            return
+        recorder.note(event)
+        if isinstance(event, SessionBegan):
+            recorder.phase = Phase.OPEN
+        why = _wrong(event)
+        if why and session_id not in self._due:
+            self._due[session_id] = (why, self._later(SETTLE_S, lambda: self._settle(session_id)))
+        if isinstance(event, SessionEnded):
+            recorder.phase = Phase.ENDED
+            self._settle(session_id)
+
+    def close(self, session_id: SessionId) -> None:
+        """The call is over; where it began and did not say how it ended, it crashed."""
+        self._settle(session_id)
+        recorder = self._recorders.get(session_id)
+        if recorder is not None and recorder.phase is Phase.OPEN:
+            self.write(session_id, CRASHED)
+        self._recorders.pop(session_id, None)
+
+    def write(self, session_id: SessionId, reason: str) -> str | None:
+        """Write a call's file; returns its name, or None where the call is not here or too many files wait."""
+        recorder = self._recorders.get(session_id)
+        if recorder is None or not self._room.acquire(blocking=False):
+            return None
+        wall = self._wall()
+        path = self._folder / f"{session_id}-{int(wall * 1000)}.json"
+        self._worker.submit(self._save, path, recorder.document(session_id, reason, wall))
+        return path.name
+
+    def routes(self, settings: ApiSettings) -> list[web.RouteDef]:
+        """The endpoint."""
+
+        async def write(request: web.Request) -> web.Response:
+            settings.admit(request)
+            name = self.write(SessionId(an_id(request.match_info["id"], "id")), "asked for")
+            if name is None:
+                raise ApiError(404, "there is no such call here, or black boxes are switched off")
+            return web.json_response({"success": True, "file": name}, status=202)
+
+        return [web.post("/admin/sessions/{id}/blackbox", write)]
+
+    def stop(self) -> None:
+        """Write what waits. Blocks."""
+        for session_id in list(self._due):
+            self._settle(session_id)
+        self._worker.shutdown(wait=True)
+
+    # --- inside ---
+
+    def _settle(self, session_id: SessionId) -> None:
+        due = self._due.pop(session_id, None)
+        if due is not None:
+            due[1].cancel()
+            self.write(session_id, due[0])
+
+    def _save(self, path: Path, document: dict[str, object]) -> None:
+        try:
+            replace_file(path, json.dumps(document, ensure_ascii=False))
+            files = sorted(self._folder.glob("*.json"), key=lambda file: file.stat().st_mtime_ns)
+            for old in files[: -self._max_files]:
+                old.unlink(missing_ok=True)
+            logger.warning("black box of session {} written: {}: {}", document["session"], document["reason"], path)
+        except OSError as error:
+            logger.warning("a black box could not be written: {}", error)
+        finally:
+            self._room.release()
+
+
+def _wrong(event: object) -> str:
+    match event:
+        case LinkLost(cause=Fault.CRASHED | Fault.KILLED as cause):
+            return f"link {cause}"
+        case SwapEnded(receipt=receipt) if receipt.outcome in _BAD_SWAPS:
+            return f"swap {receipt.reason.value} {receipt.outcome.value}"
+        case SessionEnded(verdict=Verdict.OUR_BUG):
+            return "session ended by our bug"
+        case _:
+            return ""
+
+
+def _described(event: object, *, words: bool) -> dict[str, object]:
+    """Name an event and its plain values; words by their length, or masked."""
+    row: dict[str, object] = {"event": _CAMEL.sub("_", type(event).__name__).lower()}
+    match event:
+        case SwapEnded(receipt=receipt):
+            return row | {
+                "reason": receipt.reason.value,
+                "outcome": receipt.outcome.value,
+                "from": receipt.source,
+                "to": receipt.target,
+                "ms_without_agent": receipt.ms_without_agent,
+            }
+        case SessionEnded(verdict=verdict, causes=causes):
+            return row | {"verdict": verdict.value, "code": TO_CALLER[verdict].code, "causes": list(causes)}
+        case TranscriptLine(role=role, text=text):
+            return row | {"role": role, **_said("text", text, words=words)}
+        case _ if is_dataclass(event):
+            for field in fields(event):
+                row |= _value(field.name, getattr(event, field.name), words=words)
+            return row
+        case _:
+            return row
+
+
+def _value(name: str, value: object, *, words: bool) -> dict[str, object]:
+    if name in _WORDS:
+        kind = value.get("type") if isinstance(value, dict) else None
+        known = {"message_type": kind} if isinstance(kind, str) else {}
+        return known | _said(name, value, words=words)
+    if name == "session_id":
+        return {}
+    return {name: value if isinstance(value, int | float) or value is None else mask(str(value)[:MAX_TEXT])}
+
+
+def _said(name: str, value: object, *, words: bool) -> dict[str, object]:
+    text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    shown: dict[str, object] = {f"{name}_length": len(text)}
+    return shown | {name: mask(text[:MAX_TEXT])} if words else shown
+
+
+def read_file(path: Path) -> dict[str, object]:
+    """Read a black box. Raises ``ValueError`` where the file is not one, or ``OSError``."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise ValueError("it is not JSON") from None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise ValueError(f"it is not a black box of format {FORMAT}")
+    return cast("dict[str, object]", document)

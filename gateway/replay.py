@@ -1,0 +1,270 @@
+"""`understudy replay`: a black box is played again, and whether the call ends the same way is said."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, assert_never
+
+import typer
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
+
+from actors.ids import AgentId, SessionId
+from actors.messages import TransferCall
+from actors.registry_messages import Register, Registered
+from actors.session_events import LinkDialled, SwapEnded
+from actors.topology import REGISTRY_PATH, SESSIONS_PATH
+from gateway import logs
+from gateway.app import Gateway
+from gateway.blackbox import Recorder, read_file
+from gateway.config import load
+from gateway.replay_script import (
+    Await,
+    Break,
+    Ending,
+    HandOver,
+    HangUp,
+    Say,
+    Script,
+    Speak,
+    Transfer,
+    ending_of,
+    script_of,
+)
+from gateway.stand_in import StandIn, standing_in
+from supervisor.messages import KillChild
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from websockets.asyncio.client import ClientConnection
+
+    from gateway.replay_script import Step
+
+ENDS_OTHERWISE, BAD_USAGE, NO_CONNECTION = 1, 2, 3
+MARGIN_S = 20.0  # beyond the recorded time: the gateway's patience, and a slow machine
+ASK_S = 15.0
+POLL_S, LATE_POLLS = 0.02, 250  # five seconds
+_HANG_UPS = {"agent_left": 1000, "bad_data": 1007}
+
+
+class _Watched(Gateway):
+    """A gateway of our own, on a free port, with nothing kept."""
+
+    def __init__(self, folder: str) -> None:
+        quiet = {"otlp_endpoint": "", "langfuse_public_key": "", "langfuse_secret_key": "", "history_calls": 0}
+        super().__init__(load(host="127.0.0.1", port=0, park_s=0, data_dir=Path(folder), store="memory", **quiet))
+        self.recorder = Recorder(self.ports.now, words=False)
+        self.dialled: frozenset[int] = frozenset()
+        self.swaps = 0
+
+    def observe(self, session_id: SessionId, event: object) -> None:
+        super().observe(session_id, event)
+        self.recorder.note(event)
+        match event:
+            case LinkDialled(generation=generation):
+                self.dialled |= {generation}
+            case SwapEnded():
+                self.swaps += 1
+
+    def ending(self) -> Ending:
+        """How the call went."""
+        document = self.recorder.document(SessionId(""), "", 0.0)
+        return ending_of(document["events"])  # type: ignore[arg-type] # rows, as it wrote them
+
+
+@dataclass(slots=True)
+class _Stage:
+    """Who plays: the caller always, a gateway of ours and stand-ins where no others were named."""
+
+    caller: ClientConnection
+    session_id: SessionId
+    gateway: _Watched | None = None
+    agents: Mapping[str, StandIn] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
+
+
+def replay(
+    file: Annotated[Path, typer.Argument(help="A black box.")],
+    gateway: Annotated[
+        str, typer.Option(help="Call this gateway (ws://host:port/sonic) instead of one of our own.")
+    ] = "",
+    agent: Annotated[
+        list[str] | None, typer.Option(metavar="ID=URL", help="A real agent instead of a stand-in. Repeatable.")
+    ] = None,
+) -> None:
+    """Play a black box again. Exit code: 0 ends the same way, 1 does not, 2 bad usage, 3 no connection."""
+    logs.configure("ERROR", "human")
+    try:
+        script = script_of(read_file(file))
+        real = _addresses(agent or [])
+    except (ValueError, OSError) as wrong:
+        _fail(BAD_USAGE, f"{file}: {wrong}")
+        return
+    try:
+        ending, skipped = asyncio.run(_play_to(gateway, script) if gateway else play(script, real))
+    except (OSError, WebSocketException, TimeoutError) as error:
+        _fail(NO_CONNECTION, f"the call could not be made: {error or type(error).__name__}")
+        return
+    for words in skipped:
+        typer.echo(f"not done again: {words}")
+    if script.lost:
+        typer.echo(f"{script.lost} events between the beginning and the last ones were not kept")
+    differences = script.ending.differences(ending)
+    for words in differences:
+        typer.echo(words)
+    typer.echo("ends otherwise" if differences else "ends the same way")
+    raise typer.Exit(ENDS_OTHERWISE if differences else 0)
+
+
+async def play(script: Script, real: Mapping[str, list[str]]) -> tuple[Ending, list[str]]:
+    """Play against a gateway of our own, with stand-ins for the agents that are not named."""
+    stood_in = {agent: count for agent, count in script.agents.items() if agent not in real}
+    with TemporaryDirectory(prefix="understudy-replay-") as folder:
+        async with standing_in(stood_in, script.refusals) as agents:
+            gateway = _Watched(folder)
+            await gateway.start()
+            try:
+                await _register(gateway, {**real, **{name: agent.urls for name, agent in agents.items()}})
+                async with connect(f"ws://127.0.0.1:{gateway.port}/sonic", max_queue=None) as caller:
+                    stage = _Stage(caller, await _session_id(caller), gateway, agents)
+                    code = await _perform(stage, script)
+                ending = gateway.ending()
+            finally:
+                await gateway.stop()
+    if ending.code is None and script.ending.code is not None:
+        ending = Ending(ending.swaps, ending.causes, code)
+    return ending, stage.skipped
+
+
+async def _play_to(url: str, script: Script) -> tuple[Ending, list[str]]:
+    """Play against a gateway elsewhere: only what a caller does and sees; the rest is taken as recorded."""
+    async with connect(url, max_queue=None) as caller:
+        stage = _Stage(caller, await _session_id(caller))
+        code = await _perform(stage, script)
+    recorded = script.ending
+    return Ending(recorded.swaps, recorded.causes, recorded.code and code), stage.skipped
+
+
+async def _register(gateway: Gateway, agents: Mapping[str, list[str]]) -> None:
+    for name, urls in agents.items():
+        for url in urls:
+            answer = await gateway.ask(REGISTRY_PATH, Register(AgentId(name), url), ASK_S)
+            if not isinstance(answer, Registered) or answer.error:
+                raise OSError(f"{name} could not be registered")
+
+
+async def _session_id(caller: ClientConnection) -> SessionId:
+    async with asyncio.timeout(MARGIN_S):
+        return SessionId(str(json.loads(await caller.recv())["sessionId"]))
+
+
+async def _perform(stage: _Stage, script: Script) -> int:
+    """Take every step at its time, wait for the end, and return the close code that the caller saw."""
+    loop = asyncio.get_running_loop()
+    hearing = loop.create_task(_hear(stage.caller), name="caller")
+    began = loop.time()
+    try:
+        for at, step in script.steps:
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(began + at):
+                    await asyncio.shield(hearing)
+            if hearing.done():
+                break
+            with suppress(ConnectionClosed):
+                await _take(stage, step)
+        if script.ending.code is None:
+            await asyncio.sleep(max(0.0, began + script.seconds - loop.time()))
+            await stage.caller.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(MARGIN_S):
+                await asyncio.shield(hearing)
+    finally:
+        hearing.cancel()
+    return stage.caller.close_code or 0
+
+
+async def _hear(caller: ClientConnection) -> None:
+    with suppress(ConnectionClosed):  # the code is read afterwards
+        async for _ in caller:
+            pass
+
+
+async def _take(stage: _Stage, step: Step) -> None:
+    match step:
+        case Say(message):
+            await stage.caller.send(json.dumps(message))
+        case Speak(size):
+            await stage.caller.send(bytes(size))
+        case HangUp():
+            await stage.caller.close()
+        case HandOver(target):
+            for agent in stage.agents.values():
+                await agent.hand_over(target)
+        case Transfer(target):
+            await _ask(stage, TransferCall(target), f"transfer to {target}")
+        case Break():
+            await _break(stage, step)
+        case Await(swaps):
+            if (gateway := stage.gateway) is not None:
+                await _until(lambda: gateway.swaps >= swaps)
+        case _:
+            assert_never(step)
+
+
+async def _break(stage: _Stage, step: Break) -> None:
+    code = _HANG_UPS.get(step.cause)
+    if code is not None and stage.agents:
+        for agent in stage.agents.values():
+            await agent.hang_up(code)
+    elif step.cause == "killed":
+        if stage.gateway is not None:
+            await _until(lambda: step.generation in _dialled(stage))
+        await _ask(stage, KillChild(f"link-{step.generation}"), f"kill of link {step.generation}", 0.0)
+    elif stage.gateway is None or not await _until(lambda: _cut(stage, step.generation)):
+        stage.skipped.append(f"{step.cause} of link {step.generation}")
+
+
+def _dialled(stage: _Stage) -> frozenset[int]:
+    return stage.gateway.dialled if stage.gateway is not None else frozenset()
+
+
+def _cut(stage: _Stage, generation: int) -> bool:
+    relay = stage.gateway.reception.calls.get(stage.session_id) if stage.gateway is not None else None
+    return relay is not None and relay.cut(generation)
+
+
+async def _until(holds: Callable[[], bool]) -> bool:
+    """Wait for what was there when it was recorded: this machine may be slower."""
+    for _ in range(LATE_POLLS):
+        if holds():
+            return True
+        await asyncio.sleep(POLL_S)
+    return False
+
+
+async def _ask(stage: _Stage, message: object, words: str, deadline_s: float = ASK_S) -> None:
+    if stage.gateway is None:
+        stage.skipped.append(words)
+    else:
+        await stage.gateway.ask(f"{SESSIONS_PATH}/{stage.session_id}", message, deadline_s)
+
+
+def _addresses(words: list[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for word in words:
+        name, equals, url = word.partition("=")
+        if not equals or not url.startswith(("ws://", "wss://", "http://", "https://")):
+            raise ValueError(f"--agent {word}: wanted is ID=URL")
+        found.setdefault(name, []).append(url)
+    return found
+
+
+def _fail(code: int, message: str) -> None:
+    typer.echo(f"understudy: {message}", err=True)
+    raise typer.Exit(code)

@@ -1,0 +1,196 @@
+"""What a black box says to do again, and how it says that the call went; pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+
+from gateway.blackbox import CRASHED
+from gateway.close_codes import INTERNAL_ERROR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    Row: TypeAlias = Mapping[str, Any]
+
+_HANDOVERS: Final = frozenset({"handoff", "transfer"})
+_REFUSALS: Final = {"unreachable": 503, "rejected": 400}
+_NOT_DONE: Final = {*_REFUSALS, "crashed"}  # whether a bug of ours is still there is the question
+_ALIKE: Final = {"half_open": "broken"}  # one row of the failure table; only the wait for it differs
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """The caller sends a text message."""
+
+    message: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Speak:
+    """The caller sends so many bytes of silence."""
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """The caller goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """The agent asks for a hand-off; done by a stand-in only, for real agents have a will of their own."""
+
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Somebody moves the call from outside."""
+
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A link ends for a reason of the failure table."""
+
+    generation: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Await:
+    """So many swaps had ended by now; what follows was done by a caller who was served."""
+
+    swaps: int
+
+
+Step: TypeAlias = Say | Speak | HangUp | HandOver | Transfer | Break | Await
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a call went: swaps as (reason, outcome, agent), causes of lost links, close code; None: it was going on."""
+
+    swaps: tuple[tuple[str, str, str], ...] = ()
+    causes: tuple[str, ...] = ()
+    code: int | None = None
+
+    def differences(self, other: Ending) -> list[str]:
+        """Say in what ``other`` is not the same; a call that was going on is compared up to there."""
+        found = []
+        if self.code is None:
+            other = Ending(other.swaps[: len(self.swaps)], other.causes[: len(self.causes)])
+        for name in ("swaps", "causes", "code"):
+            mine, its = getattr(self, name), getattr(other, name)
+            if mine != its:
+                found.append(f"{name}: recorded {_shown(mine)}, replayed {_shown(its)}")
+        return found
+
+    @property
+    def moves(self) -> tuple[str, ...]:
+        """The agents that the caller was handed over to, as he could see it."""
+        return tuple(agent for reason, outcome, agent in self.swaps if reason in _HANDOVERS and outcome == "done")
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """Steps with their seconds, the agents by instances, the refusals of the n-th dial of an agent, and the ending."""
+
+    steps: tuple[tuple[float, Step], ...]
+    seconds: float
+    agents: Mapping[str, int]
+    ending: Ending
+    refusals: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    lost: int = 0
+
+
+def script_of(document: Mapping[str, object]) -> Script:
+    """Read a black box. Raises ``ValueError`` where it is not one."""
+    try:
+        rows = cast("list[Row]", document["events"])
+        frames = cast("list[tuple[float, int]]", document["frames"])
+        steps: list[tuple[float, Step]] = [(float(at), Speak(int(size))) for at, size in frames if size > 0]
+        steps += [(float(row["t"]), step) for row in rows for step in _steps(row)]
+        swapped = [row for row in rows if row["event"] == "swap_ended" and row["outcome"] != "abandoned"]
+        steps += [(float(row["t"]), Await(number)) for number, row in enumerate(swapped, 1)]
+        seconds = float(cast("float", document["seconds"]))
+        lost = int(cast("int", document.get("lost", 0)))
+        refusals = _refusals(rows)
+        agents = _agents(rows)
+        ending = ending_of(rows)
+        if document["reason"] == CRASHED:
+            ending = replace(ending, code=INTERNAL_ERROR)
+        return Script(tuple(sorted(steps, key=lambda step: step[0])), seconds, agents, ending, refusals, lost)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"it is not whole: {type(error).__name__} {error}") from None
+
+
+def ending_of(rows: Iterable[Row]) -> Ending:
+    """Read how a call went."""
+    swaps, causes, code = [], [], None
+    for row in rows:
+        match row["event"]:
+            case "swap_ended":
+                swaps.append((str(row["reason"]), str(row["outcome"]), str(row["to"])))
+            case "link_lost":
+                causes.append(_ALIKE.get(str(row["cause"]), str(row["cause"])))
+            case "session_ended":
+                code = int(row["code"])
+    return Ending(tuple(swaps), tuple(causes), code)
+
+
+def _steps(row: Row) -> Iterable[Step]:  # noqa: PLR0911 - one branch per kind of event
+    match row["event"]:
+        case "caller_chose":
+            return (Say({"type": "select_workflow", "workflowId": row["wanted"]}),)
+        case "caller_text":
+            return (Say({"type": "text_input", "text": row.get("text") or "x" * int(row["text_length"])}),)
+        case "caller_stopped_speaking":
+            return (Say({"type": "end_of_speech"}),)
+        case "caller_configured":
+            return (Say({"type": "sessionConfig", "config": {}}),)
+        case "caller_sent" if "message_type" in row:
+            return (Say({"type": row["message_type"]}),)
+        case "caller_gone":
+            return (HangUp(),)
+        case "handoff_requested":
+            return (HandOver(str(row["target"])),)
+        case "routed" if row["reason"] == "transfer":
+            return (Transfer(str(row["agent_id"])),)
+        case "link_lost" if row["cause"] not in _NOT_DONE:
+            return (Break(int(row["generation"]), str(row["cause"])),)
+        case _:
+            return ()
+
+
+def _agents(rows: Iterable[Row]) -> dict[str, int]:
+    places = {(str(row["agent_id"]), str(row["url"])) for row in rows if row["event"] == "link_dialled"}
+    return dict(Counter(agent for agent, _ in places))
+
+
+def _refusals(rows: Iterable[Row]) -> dict[tuple[str, int], int]:
+    """Find which dial of which agent was refused, and with what status."""
+    dials: Counter[str] = Counter()
+    numbers: dict[int, tuple[str, int]] = {}
+    refused = {}
+    for row in rows:
+        if row["event"] == "link_dialled":
+            dials[str(row["agent_id"])] += 1
+            numbers[int(row["generation"])] = (str(row["agent_id"]), dials[str(row["agent_id"])])
+        elif row["event"] == "link_lost" and row["cause"] in _REFUSALS and int(row["generation"]) in numbers:
+            refused[numbers[int(row["generation"])]] = _REFUSALS[str(row["cause"])]
+    return refused
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return "none"
+        case tuple():
+            return "[" + ", ".join(" ".join(part) if isinstance(part, tuple) else str(part) for part in value) + "]"
+        case _:
+            return str(value)
