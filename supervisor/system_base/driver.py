@@ -34,6 +34,7 @@ class Driver:
         self._thread_id = thread_id
         self._soon: asyncio.Handle | None = None
         self._later: asyncio.TimerHandle | None = None
+        self._due = 0.0  # of `_later`: uvloop's handle of what is due already does not say
 
     @property
     def is_here(self) -> bool:
@@ -60,10 +61,11 @@ class Driver:
     def _arm(self) -> None:
         due = self.engine.wakeups.next_due()
         if self._later is not None:
-            if due is not None and self._later.when() <= due and not self._later.cancelled():
+            if due is not None and self._due <= due and not self._later.cancelled():
                 return
             self._later.cancel()
         self._later = None if due is None else self.loop.call_at(due, self._fire)
+        self._due = due or 0.0
 
     def _fire(self) -> None:
         self._later = None

@@ -231,3 +231,28 @@ def _socket_pair():
     ours, theirs = socket.socketpair()
     ours.setblocking(False)  # noqa: FBT003 - the socket module has no other way
     return ours, theirs
+
+
+class Hasty(Actor):
+    """Asks for a wakeup that is due before its turn is over."""
+
+    def receiveMessage(self, message, sender):
+        if message == "last":
+            self.send(sender, message)
+        elif isinstance(message, int):
+            self.wakeupAfter(timedelta(0))
+
+
+def test_a_timer_that_is_due_at_once_during_a_burst_breaks_nothing_on_uvloop():
+    async def burst():
+        faults = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+        base = actor_system()._systemBase
+        hasty = base.newPrimaryActor(Hasty)
+        for number in range(2000):
+            base.tell(hasty, number)
+        assert await base.ask_async(hasty, "last", 10) == "last"
+        await base.shutdown_async()
+        return faults
+
+    assert uvloop.run(burst()) == []
