@@ -12,12 +12,14 @@ from actors.registry_messages import (
     AgentList,
     Deregister,
     Deregistered,
+    DrainInstance,
     ForgetHolders,
     Heartbeat,
     HeartbeatSeen,
     InstanceGone,
     InstanceHealthy,
     InstancePicked,
+    InstancesDrained,
     ListAgents,
     NoInstance,
     PickInstance,
@@ -102,6 +104,8 @@ class RegistryActor(Supervised):
                 self.send(sender, self._register(message))
             case Deregister(agent_id, url):
                 self.send(sender, Deregistered(self._deregister(agent_id, url)))
+            case DrainInstance(agent_id, url, undo):
+                self.send(sender, self._drain(agent_id, url, undo=undo))
             case ReportStatus():
                 self.send(sender, HeartbeatSeen(self._beat(Heartbeat(message.agent_id, message.url))))
             case ListAgents(agent_id):
@@ -143,6 +147,12 @@ class RegistryActor(Supervised):
         if removed:
             self._save()
         return len(removed)
+
+    def _drain(self, agent_id: AgentId, url: str, *, undo: bool) -> InstancesDrained:
+        chosen = self.book.drain(agent_id, url, undo=undo)
+        for entry in chosen if not undo else ():
+            self._tell_gone(entry, list(entry.holders.values()))
+        return InstancesDrained(len(chosen), sum(len(entry.holders) for entry in chosen))
 
     def _beat(self, beat: Heartbeat) -> bool:
         """Credit a beat. One of an agent that is not known makes us look for it; it is told to register as well."""

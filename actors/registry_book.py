@@ -72,6 +72,7 @@ class Entry(Generic[Ref]):
     active_sessions: int = 0
     foreign_sessions: int = 0
     chosen: int = 0
+    draining: bool = False
     holders: dict[str, Ref] = field(default_factory=dict)
 
     @property
@@ -196,6 +197,13 @@ class Book(Generic[Ref]):
             self._remembered.pop((entry.agent_id, entry.url), None)
         return chosen
 
+    def drain(self, agent_id: str, url: str, *, undo: bool) -> list[Entry[Ref]]:
+        """Mark instances as draining, or not; gives those that it was about."""
+        chosen = [entry for entry in self.of_agent(agent_id) if not url or url in {entry.url, entry.dial_url}]
+        for entry in chosen:
+            entry.draining = not undo
+        return chosen
+
     def tick(self, now: float) -> Tick[Ref]:
         """Let time pass: beats go missing, the dead are forgotten."""
         suspects = [
@@ -227,6 +235,7 @@ class Book(Generic[Ref]):
             entry
             for entry in self.of_agent(wish.agent_id)
             if entry.health is not Health.DEAD
+            and not entry.draining
             and not {entry.url, entry.dial_url} & wish.exclude
             and entry.breaker.allows(now)
         ]
@@ -271,12 +280,18 @@ def _mark_alive(entry: Entry[Ref], now: float, wall_ms: int) -> None:
     entry.health, entry.last_seen, entry.last_seen_ms = Health.HEALTHY, now, wall_ms
 
 
+def _status(entry: Entry[Ref]) -> str:
+    if entry.health is not Health.HEALTHY:
+        return "unhealthy"
+    return "draining" if entry.draining else "healthy"
+
+
 def _info(entry: Entry[Ref], now: float) -> AgentInfo:
     return AgentInfo(
         id=entry.agent_id,
         url=entry.url,
         port=entry.port,
-        status="healthy" if entry.health is Health.HEALTHY else "unhealthy",
+        status=_status(entry),
         capabilities=entry.capabilities,
         last_heartbeat_ms=entry.last_seen_ms,
         active_sessions=entry.active_sessions,

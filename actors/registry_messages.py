@@ -123,6 +123,26 @@ class Deregister:
 
 
 @dataclass(frozen=True, slots=True)
+class DrainInstance:
+    """Give an agent's instances, or the one at ``url``, no more calls and move those that they have; or undo it.
+
+    Answered with `InstancesDrained`.
+    """
+
+    agent_id: AgentId
+    url: str = ""
+    undo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InstancesDrained:
+    """Answer to `DrainInstance`: how many instances it was about, and the calls that are on them."""
+
+    count: int
+    links: int
+
+
+@dataclass(frozen=True, slots=True)
 class Deregistered:
     """Answer to `Deregister`: how many instances were removed."""
 

@@ -99,7 +99,7 @@ def fallback(agent: AgentId, lost: AgentId) -> Json:
 
 def restored(state: Session, swap: Swap, replayed: Replayed) -> Json:
     """To the caller: an agent is there again, and how much it knows."""
-    lost_some = state.turns.tool is not None or replayed.dropped_frames > 0
+    lost_some = state.turns.tool is not None or state.turns.doubtful > 0 or replayed.dropped_frames > 0
     return {
         "type": "status",
         "state": "restored",

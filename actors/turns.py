@@ -22,11 +22,16 @@ class ToolInFlight:
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """``unanswered`` were given to the current agent; ``stashed`` wait, in order, for the next cut-over."""
+    """``unanswered`` were given to the current agent; ``stashed`` wait, in order, for the next cut-over.
+
+    ``doubtful`` counts texts that were given together with one that was answered: the protocol does not tie an answer
+    to a question, so a link that dies then may have taken them along. They are not said again, but the caller is told.
+    """
 
     unanswered: tuple[CallerText, ...] = ()
     stashed: tuple[CallerText, ...] = ()
     tool: ToolInFlight | None = None
+    doubtful: int = 0
 
     def asked(self, text: CallerText, *, held: bool) -> Turns:
         """The caller said something by text."""
@@ -36,7 +41,7 @@ class Turns:
 
     def answered(self) -> Turns:
         """The current agent has begun to answer."""
-        return replace(self, unanswered=())
+        return replace(self, unanswered=(), doubtful=max(0, self.doubtful + len(self.unanswered) - 1))
 
     def tool_used(self, tool: str, use_id: str) -> Turns:
         """A tool with side effects, for all we know, is running."""
@@ -52,7 +57,7 @@ class Turns:
 
     def agent_lost(self) -> Turns:
         """The link has died: what is to be repeated goes before what was stashed since."""
-        return Turns((), (*self.repeated(), *self.stashed), self.tool)
+        return Turns((), (*self.repeated(), *self.stashed), self.tool, self.doubtful)
 
     def open(self) -> tuple[CallerText, ...]:
         """What another session would have to say to its agent."""

@@ -20,15 +20,17 @@ from actors.ports import Ports
 from actors.registry import RegistryArgs
 from actors.routing import BANK_AGENTS
 from actors.store import StoreArgs
-from actors.topology import NODE, STORE_PATH, NodeArgs, node_spec
+from actors.topology import NODE, SESSIONS_PATH, STORE_PATH, NodeArgs, node_spec
 from gateway import telemetry
+from gateway.admission import Admission, Bounds
 from gateway.agent_socket import AgentDialer
 from gateway.blackbox import BlackBoxes
 from gateway.call_meter import CallMeter
 from gateway.catalogue import Catalogue
 from gateway.catalogue_api import CatalogueApi
 from gateway.delay import DelayObjective
-from gateway.front_door import Callbacks, FrontDoor, Refusal, RequestHead
+from gateway.drain import Drain
+from gateway.front_door import Callbacks, FrontDoor, RequestHead
 from gateway.health import Health
 from gateway.history import History
 from gateway.http_api import Api
@@ -41,7 +43,7 @@ from gateway.rest import ApiSettings
 from gateway.resume import ResumeTokens
 from gateway.store import MemoryStore, SqliteStore
 from gateway.tracing import Tracing, langfuse, otlp
-from supervisor.messages import Runtime, Start, Started, Stop, ToPath
+from supervisor.messages import Runtime, Start, Started, Stop, TerminateChild, ToPath
 from supervisor.system_base import AsyncioSystemBase, actor_system
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from thespian.actors import ActorAddress
 
     from actors.ids import SessionId
+    from gateway.client_socket import ClientSocket
     from gateway.config import Settings
     from gateway.relay import CallerRelay
 
@@ -97,6 +100,8 @@ class Gateway:
         self.tracing = self._tracing()
         self.boxes = self._boxes()
         self.metrics.add(self.tracing.families)
+        self.drain = Drain(lambda: len(self.reception.calls), self._end_calls, self.ports.now, settings.drain_s)
+        self.admission = self._admission()
         self.health = self._health()
         self._started = self.ports.now()
         self._node: ActorAddress
@@ -130,9 +135,10 @@ class Gateway:
         self.metrics.watch(self.reception.calls)
         callbacks = Callbacks(
             http=self._runner.server,
-            on_caller=self.reception.welcome,
+            on_caller=self._welcome,
             on_bug=self._bug,
-            accept=self._admit,
+            accept=self.admission.judge,
+            on_gone=lambda head: self.admission.went(head.remote),
         )
         self._door = FrontDoor(callbacks)
         await self._door.start(self.settings.host, self.settings.port)
@@ -144,6 +150,7 @@ class Gateway:
         Each phase within ``stop_s``.
         """
         self._door.shut()
+        await self.drain.stop()
         self.health.add("stopping", lambda: "the gateway is going down")
         self.pulse.stop()
         await self._stop_tree(self.settings.stop_s)
@@ -205,13 +212,26 @@ class Gateway:
             "uptime_s": round(self.ports.now() - self._started),
         }
 
-    def _admit(self, _: RequestHead) -> Refusal | None:
-        refusals = {"full": self._full(), "objective": self.objective.broken()}
-        for name, why in refusals.items():
-            if why:
-                self.meters.refuse(name)
-                return Refusal(f"{why}; try again")
-        return None
+    def _admission(self) -> Admission:
+        settings = self.settings
+        bounds = Bounds(
+            settings.connect_rate, settings.connect_burst, settings.per_address, tuple(settings.caller_origins)
+        )
+        checks = {"draining": self.drain.why_not, "full": self._full, "objective": self.objective.broken}
+        return Admission(bounds, checks, self.ports.now, self.meters.refuse)
+
+    def _welcome(self, client: ClientSocket, head: RequestHead) -> None:
+        self.admission.came(head.remote)
+        self.reception.welcome(client, head)
+
+    async def _end_calls(self) -> None:
+        """Tell every live call to come back elsewhere, and wait for their ends."""
+        for session_id in self.reception.calls.ids():
+            self.base.tell(self._node, ToPath(SESSIONS_PATH, TerminateChild(session_id), self._node))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.settings.stop_s):
+                while len(self.reception.calls):  # noqa: ASYNC110 - actors set no event of the loop
+                    await asyncio.sleep(STOP_POLL_S)
 
     def _meter(self, session_id: SessionId) -> CallMeter:
         return CallMeter.of(self.delays, self.boxes.open(session_id))
@@ -245,12 +265,15 @@ class Gateway:
             load=lambda: (len(self.reception.calls), self.settings.max_sessions),
             ask=self.ask,
         )
+        health.add("drain", self.drain.why_not)
         health.add("sessions", self._full)
         health.add("objective", self.objective.broken)
         return health
 
     def _operations(self) -> list[web.RouteDef]:
-        return [*self.health.routes(), *self.metrics.routes(self.api.settings), *self.boxes.routes(self.api.settings)]
+        settings = self.api.settings
+        parts = (self.metrics, self.drain, self.boxes)
+        return [*self.health.routes(), *(route for part in parts for route in part.routes(settings))]
 
     def _bug(self, error: BaseException) -> None:
         logger.opt(exception=error).error("a connection's callback failed; that connection is closed")
@@ -294,9 +317,20 @@ async def serve(settings: Settings) -> None:
     await gateway.start()
     logger.info("Gateway listening on {}:{}", settings.host, gateway.port)
     await told.wait()
+    await _drain(gateway, told)
     logger.info("Stopping")
     with suppress(TimeoutError):
         await gateway.stop()
+
+
+async def _drain(gateway: Gateway, told: asyncio.Event) -> None:
+    """Let the live calls end by themselves, until the deadline or a second signal."""
+    told.clear()
+    draining = gateway.drain.begin()
+    logger.info("Draining: {}", gateway.drain.describe())
+    again = asyncio.create_task(told.wait(), name="second signal")
+    await asyncio.wait({draining, again}, return_when=asyncio.FIRST_COMPLETED)
+    again.cancel()
 
 
 def _log_and_carry_on(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

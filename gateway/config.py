@@ -42,6 +42,10 @@ def _also(name: str, other: str) -> AliasChoices:
     return AliasChoices(f"UNDERSTUDY_{name.upper()}", other, name)
 
 
+STOP_PHASES = 4
+"""Of a stop, each within ``stop_s``: the tree, the callers' sockets, the actors that are left, the traces."""
+
+
 class BadSettings(Exception):  # noqa: N818 - what the person gave, not what we did
     """One line per setting that cannot be used."""
 
@@ -106,8 +110,28 @@ class Settings(BaseSettings):
     """Signs the tokens of callers who come back; gateways that take up each other's calls share it. Default: random."""
     resume_ttl_s: float = Field(4 * 3600.0, gt=0)
     memory_ttl_s: float = Field(3600.0, gt=0)
+    drain_s: float = Field(10.0, ge=0)
+    """How long live calls go on after the gateway was told to end; a second signal ends it now."""
     stop_s: float = Field(5.0, gt=0)
     """How long callers and actors may take to end when the gateway stops."""
+    grace_s: float = Field(30.0, gt=0)
+    """After which the surroundings kill the process; drain and stop must fit."""
+    connect_rate: float = Field(0.0, ge=0)
+    """New calls a second; 0: no bound."""
+    connect_burst: int = Field(0, ge=0)
+    """New calls at once, where there is a rate; 0: one second's worth."""
+    per_address: int = Field(0, ge=0)
+    """Calls at once from one address; 0: no bound, for callers may share a proxy."""
+    caller_origins: Listed[str] = ()
+    """Origins whose pages may call; empty: all. Programs send no origin."""
+
+    @model_validator(mode="after")
+    def check_grace(self) -> Self:
+        """Refuse a drain that would be cut short."""
+        needed = self.drain_s + STOP_PHASES * self.stop_s
+        if needed > self.grace_s:
+            raise ValueError(f"drain_s and {STOP_PHASES} x stop_s are {needed:g} s, more than grace_s {self.grace_s:g}")
+        return self
 
     @model_validator(mode="after")
     def check_traces(self) -> Self:

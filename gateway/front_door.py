@@ -73,6 +73,7 @@ class Callbacks:
     """A caller's socket is open; give it a sink, or begin to close it."""
     on_bug: Callable[[BaseException], None]
     accept: Callable[[RequestHead], Refusal | None] = lambda head: None  # noqa: ARG005
+    on_gone: Callable[[RequestHead], None] = lambda head: None  # noqa: ARG005
 
 
 class FrontDoor:
@@ -133,9 +134,10 @@ class FrontDoor:
         self._gone.clear()
         self.callbacks.on_caller(client, head)
 
-    def forget(self, client: ClientSocket) -> None:
+    def forget(self, client: ClientSocket, head: RequestHead) -> None:
         """The caller's socket has ended."""
         self._clients.discard(client)
+        self.callbacks.on_gone(head)
         if not self._clients:
             self._gone.set()
 
@@ -152,7 +154,7 @@ class _CallerSocket(ClientSocket):
         self._door.welcome(self, self._head)
 
     def on_end(self, cause: Cause, code: int, reason: str) -> None:
-        self._door.forget(self)
+        self._door.forget(self, self._head)
         super().on_end(cause, code, reason)
 
 

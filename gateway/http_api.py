@@ -14,8 +14,10 @@ from actors.registry_messages import (
     AgentList,
     Deregister,
     Deregistered,
+    DrainInstance,
     Heartbeat,
     HeartbeatSeen,
+    InstancesDrained,
     ListAgents,
     Register,
     Registered,
@@ -63,6 +65,8 @@ class Api:
                 web.get("/api/agents/{id}", self.agent),
                 web.post("/api/agents/{id}/status", self.status),
                 web.delete("/api/agents/{id}", self.deregister),
+                web.post("/api/agents/{id}/drain", self.drain_agent),
+                web.delete("/api/agents/{id}/drain", self.drain_agent),
                 web.get("/api/sessions/{id}/memory", self.read_memory),
                 web.post("/api/sessions/{id}/memory", self.write_memory),
                 web.post("/api/sessions/{id}/transfer", self.transfer),
@@ -161,6 +165,18 @@ class Api:
         if not answer.count:
             raise ApiError(404, f"Agent {agent_id} not found")
         return web.json_response({"success": True, "removed": answer.count})
+
+    async def drain_agent(self, request: web.Request) -> web.Response:
+        """Move the calls of an agent's instances, or of the one given by ``?url=``, away; DELETE undoes it."""
+        self.settings.admit(request)
+        agent_id = AgentId(an_id(request.match_info["id"], "id"))
+        undo = request.method == "DELETE"
+        message = DrainInstance(agent_id, request.query.get("url", ""), undo=undo)
+        answer = await self._ask(REGISTRY_PATH, message, InstancesDrained)
+        if not answer.count:
+            raise ApiError(404, f"Agent {agent_id} not found")
+        state = "serving" if undo else "draining"
+        return web.json_response({"success": True, "state": state, "instances": answer.count, "calls": answer.links})
 
     # --- sessions ---
 

@@ -106,6 +106,10 @@ class LiveCalls:
         """The relay of a call that is here."""
         return self._relays.get(session_id)
 
+    def ids(self) -> list[SessionId]:
+        """Every call that is here."""
+        return list(self._relays)
+
     def add(self, relay: CallerRelay) -> None:
         """A session begins; its relay says when it has ended."""
         self._relays[relay.session_id] = relay

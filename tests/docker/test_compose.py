@@ -92,8 +92,8 @@ def test_everything_that_the_image_copies_is_there():
 
 
 def test_the_gateway_is_given_the_time_that_it_takes_to_stop():
-    grace = int(SERVICES["gateway"]["stop_grace_period"].removesuffix("s"))
-    assert grace > 3 * Settings.model_fields["stop_s"].default
+    grace = float(SERVICES["gateway"]["stop_grace_period"].removesuffix("s"))
+    assert grace == float(SERVICES["gateway"]["environment"]["UNDERSTUDY_GRACE_S"])
 
 
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])

@@ -241,6 +241,8 @@ class Caller:
                 if message["sessionId"] != self.session:
                     self.starts = 0
                 self.session, self.token = message["sessionId"], message["resumeToken"]
+            case "status" if message.get("memory") == "partial":
+                self.told = self.sent
             case "session_start":
                 self.starts += 1
             case "transcript" if message.get("role") == "assistant":

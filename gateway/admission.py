@@ -1,0 +1,95 @@
+"""Who may open a call: decided on the request head, before the upgrade, and never after."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from gateway.front_door import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gateway.front_door import RequestHead
+
+
+@dataclass(slots=True)
+class TokenBucket:
+    """So many a second, and so many at once; a rate of 0 bounds nothing. Pure."""
+
+    rate: float
+    burst: float
+    _tokens: float = math.inf
+    _at: float = 0.0
+
+    def take(self, now: float) -> float:
+        """Take one token; seconds until there will be one, 0 when it was taken."""
+        if self.rate <= 0:
+            return 0.0
+        self._tokens = min(self.burst, self._tokens + (now - self._at) * self.rate)
+        self._at = now
+        if self._tokens >= 1:
+            self._tokens -= 1
+            return 0.0
+        return (1 - self._tokens) / self.rate
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What admission is bounded by; 0 and an empty tuple bound nothing."""
+
+    connect_rate: float = 0.0
+    connect_burst: float = 0.0
+    per_address: int = 0
+    origins: tuple[str, ...] = ()
+
+
+class Admission:
+    """Asks its checks in order, then its own bounds. ``checks``: by name, a function that says why not."""
+
+    def __init__(
+        self,
+        bounds: Bounds,
+        checks: dict[str, Callable[[], str]],
+        now: Callable[[], float],
+        on_refusal: Callable[[str], None],
+    ) -> None:
+        self._bounds = bounds
+        self._checks = checks
+        self._now = now
+        self._on_refusal = on_refusal
+        self._bucket = TokenBucket(bounds.connect_rate, max(1.0, bounds.connect_burst or bounds.connect_rate))
+        self._open: Counter[str] = Counter()
+
+    def judge(self, head: RequestHead) -> Refusal | None:
+        """None lets the caller in; every refusal is counted by its name."""
+        name, refusal = self._judge(head)
+        if refusal is not None:
+            self._on_refusal(name)
+        return refusal
+
+    def came(self, address: str) -> None:
+        """A caller's socket has opened."""
+        self._open[address] += 1
+
+    def went(self, address: str) -> None:
+        """A caller's socket has ended."""
+        self._open[address] -= 1
+        if self._open[address] <= 0:
+            del self._open[address]
+
+    def _judge(self, head: RequestHead) -> tuple[str, Refusal | None]:
+        for name, check in self._checks.items():
+            if why := check():
+                return name, Refusal(f"{why}; try again")
+        bounds, origin = self._bounds, head.headers.get("origin", "")
+        if bounds.origins and origin and origin not in bounds.origins:
+            return "origin", Refusal("pages of this origin may not call", HTTPStatus.FORBIDDEN, None)
+        if bounds.per_address and self._open[head.remote] >= bounds.per_address:
+            return "address", Refusal("too many calls from this address", HTTPStatus.TOO_MANY_REQUESTS)
+        if wait_s := self._bucket.take(self._now()):
+            return "rate", Refusal("too many calls at once", HTTPStatus.TOO_MANY_REQUESTS, math.ceil(wait_s))
+        return "", None
