@@ -142,7 +142,8 @@ async def main() -> None:
     print(f"{given.calls} calls of 50 frames/s each way, {given.rounds} rounds of {given.seconds:g} s")
     print(f"off  {off:6.2f} us per frame   {' '.join(f'{value:.2f}' for value in sorted(found[False]))}")
     print(f"on   {on:6.2f} us per frame   {' '.join(f'{value:.2f}' for value in sorted(found[True]))}")
-    print(f"more {100 * (on / off - 1):+6.1f} %")
+    pairs = sorted(100 * (on / off - 1) for off, on in zip(found[False], found[True], strict=True))
+    print(f"more {100 * (on / off - 1):+6.1f} % by the medians; by rounds {' '.join(f'{pair:+.1f}' for pair in pairs)}")
 
 
 if __name__ == "__main__":

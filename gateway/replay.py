@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, assert_never
 
 import typer
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.exceptions import WebSocketException
 
 from actors.ids import AgentId, SessionId
 from actors.messages import TransferCall
@@ -23,9 +20,11 @@ from gateway import logs
 from gateway.app import Gateway
 from gateway.blackbox import Recorder, read_file
 from gateway.config import load
+from gateway.replay_caller import ReplayCaller
 from gateway.replay_script import (
     Await,
     Break,
+    ComeBack,
     Ending,
     HandOver,
     HangUp,
@@ -42,23 +41,22 @@ from supervisor.messages import KillChild
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from websockets.asyncio.client import ClientConnection
-
     from gateway.replay_script import Step
 
 ENDS_OTHERWISE, BAD_USAGE, NO_CONNECTION = 1, 2, 3
 MARGIN_S = 20.0  # beyond the recorded time: the gateway's patience, and a slow machine
 ASK_S = 15.0
-POLL_S, LATE_POLLS = 0.02, 250  # five seconds
+POLL_S, LATE_S = 0.02, 5.0
 _HANG_UPS = {"agent_left": 1000, "bad_data": 1007}
 
 
 class _Watched(Gateway):
     """A gateway of our own, on a free port, with nothing kept."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, away_s: float) -> None:
+        park_s = away_s and away_s + 1.0
         quiet = {"otlp_endpoint": "", "langfuse_public_key": "", "langfuse_secret_key": "", "history_calls": 0}
-        super().__init__(load(host="127.0.0.1", port=0, park_s=0, data_dir=Path(folder), store="memory", **quiet))
+        super().__init__(load(host="127.0.0.1", port=0, park_s=park_s, data_dir=Path(folder), store="memory", **quiet))
         self.recorder = Recorder(self.ports.now, words=False)
         self.dialled: frozenset[int] = frozenset()
         self.swaps = 0
@@ -82,8 +80,7 @@ class _Watched(Gateway):
 class _Stage:
     """Who plays: the caller always, a gateway of ours and stand-ins where no others were named."""
 
-    caller: ClientConnection
-    session_id: SessionId
+    caller: ReplayCaller
     gateway: _Watched | None = None
     agents: Mapping[str, StandIn] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
@@ -127,28 +124,29 @@ async def play(script: Script, real: Mapping[str, list[str]]) -> tuple[Ending, l
     stood_in = {agent: count for agent, count in script.agents.items() if agent not in real}
     with TemporaryDirectory(prefix="understudy-replay-") as folder:
         async with standing_in(stood_in, script.refusals) as agents:
-            gateway = _Watched(folder)
+            gateway = _Watched(folder, script.away_s)
             await gateway.start()
             try:
                 await _register(gateway, {**real, **{name: agent.urls for name, agent in agents.items()}})
-                async with connect(f"ws://127.0.0.1:{gateway.port}/sonic", max_queue=None) as caller:
-                    stage = _Stage(caller, await _session_id(caller), gateway, agents)
-                    code = await _perform(stage, script)
+                async with ReplayCaller(f"ws://127.0.0.1:{gateway.port}/sonic") as caller:
+                    stage = _Stage(caller, gateway, agents)
+                    await _perform(stage, script)
+                await _until(lambda: not len(gateway.reception.calls), script.away_s + MARGIN_S)
                 ending = gateway.ending()
             finally:
                 await gateway.stop()
     if ending.code is None and script.ending.code is not None:
-        ending = Ending(ending.swaps, ending.causes, code)
+        ending = Ending(ending.swaps, ending.causes, caller.close_code)
     return ending, stage.skipped
 
 
 async def _play_to(url: str, script: Script) -> tuple[Ending, list[str]]:
     """Play against a gateway elsewhere: only what a caller does and sees; the rest is taken as recorded."""
-    async with connect(url, max_queue=None) as caller:
-        stage = _Stage(caller, await _session_id(caller))
-        code = await _perform(stage, script)
+    async with ReplayCaller(url) as caller:
+        stage = _Stage(caller)
+        await _perform(stage, script)
     recorded = script.ending
-    return Ending(recorded.swaps, recorded.causes, recorded.code and code), stage.skipped
+    return Ending(recorded.swaps, recorded.causes, recorded.code and caller.close_code), stage.skipped
 
 
 async def _register(gateway: Gateway, agents: Mapping[str, list[str]]) -> None:
@@ -159,50 +157,29 @@ async def _register(gateway: Gateway, agents: Mapping[str, list[str]]) -> None:
                 raise OSError(f"{name} could not be registered")
 
 
-async def _session_id(caller: ClientConnection) -> SessionId:
-    async with asyncio.timeout(MARGIN_S):
-        return SessionId(str(json.loads(await caller.recv())["sessionId"]))
-
-
-async def _perform(stage: _Stage, script: Script) -> int:
-    """Take every step at its time, wait for the end, and return the close code that the caller saw."""
+async def _perform(stage: _Stage, script: Script) -> None:
+    """Take every step at its time, and wait for the end."""
     loop = asyncio.get_running_loop()
-    hearing = loop.create_task(_hear(stage.caller), name="caller")
     began = loop.time()
-    try:
-        for at, step in script.steps:
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(began + at):
-                    await asyncio.shield(hearing)
-            if hearing.done():
-                break
-            with suppress(ConnectionClosed):
-                await _take(stage, step)
-        if script.ending.code is None:
-            await asyncio.sleep(max(0.0, began + script.seconds - loop.time()))
-            await stage.caller.close()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(MARGIN_S):
-                await asyncio.shield(hearing)
-    finally:
-        hearing.cancel()
-    return stage.caller.close_code or 0
-
-
-async def _hear(caller: ClientConnection) -> None:
-    with suppress(ConnectionClosed):  # the code is read afterwards
-        async for _ in caller:
-            pass
+    for at, step in script.steps:
+        await asyncio.sleep(began + at - loop.time())
+        await _take(stage, step)
+    if script.ending.code is None:
+        await asyncio.sleep(began + script.seconds - loop.time())
+        await stage.caller.hang_up()
+    await stage.caller.ended(MARGIN_S)
 
 
 async def _take(stage: _Stage, step: Step) -> None:
     match step:
         case Say(message):
-            await stage.caller.send(json.dumps(message))
+            await stage.caller.say(message)
         case Speak(size):
-            await stage.caller.send(bytes(size))
+            await stage.caller.speak(size)
         case HangUp():
-            await stage.caller.close()
+            await stage.caller.hang_up()
+        case ComeBack():
+            await stage.caller.come_back()
         case HandOver(target):
             for agent in stage.agents.values():
                 await agent.hand_over(target)
@@ -235,13 +212,13 @@ def _dialled(stage: _Stage) -> frozenset[int]:
 
 
 def _cut(stage: _Stage, generation: int) -> bool:
-    relay = stage.gateway.reception.calls.get(stage.session_id) if stage.gateway is not None else None
+    relay = stage.gateway.reception.calls.get(stage.caller.session_id) if stage.gateway is not None else None
     return relay is not None and relay.cut(generation)
 
 
-async def _until(holds: Callable[[], bool]) -> bool:
+async def _until(holds: Callable[[], bool], deadline_s: float = LATE_S) -> bool:
     """Wait for what was there when it was recorded: this machine may be slower."""
-    for _ in range(LATE_POLLS):
+    for _ in range(int(deadline_s / POLL_S)):
         if holds():
             return True
         await asyncio.sleep(POLL_S)
@@ -252,7 +229,7 @@ async def _ask(stage: _Stage, message: object, words: str, deadline_s: float = A
     if stage.gateway is None:
         stage.skipped.append(words)
     else:
-        await stage.gateway.ask(f"{SESSIONS_PATH}/{stage.session_id}", message, deadline_s)
+        await stage.gateway.ask(f"{SESSIONS_PATH}/{stage.caller.session_id}", message, deadline_s)
 
 
 def _addresses(words: list[str]) -> dict[str, list[str]]:

@@ -40,6 +40,11 @@ class HangUp:
 
 
 @dataclass(frozen=True, slots=True)
+class ComeBack:
+    """The caller returns with his token."""
+
+
+@dataclass(frozen=True, slots=True)
 class HandOver:
     """The agent asks for a hand-off; done by a stand-in only, for real agents have a will of their own."""
 
@@ -68,7 +73,7 @@ class Await:
     swaps: int
 
 
-Step: TypeAlias = Say | Speak | HangUp | HandOver | Transfer | Break | Await
+Step: TypeAlias = Say | Speak | HangUp | ComeBack | HandOver | Transfer | Break | Await
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,8 @@ class Script:
     ending: Ending
     refusals: Mapping[tuple[str, int], int] = field(default_factory=dict)
     lost: int = 0
+    away_s: float = 0.0
+    """The longest time that the caller was away and came back."""
 
 
 def script_of(document: Mapping[str, object]) -> Script:
@@ -124,7 +131,8 @@ def script_of(document: Mapping[str, object]) -> Script:
         ending = ending_of(rows)
         if document["reason"] == CRASHED:
             ending = replace(ending, code=INTERNAL_ERROR)
-        return Script(tuple(sorted(steps, key=lambda step: step[0])), seconds, agents, ending, refusals, lost)
+        steps.sort(key=lambda step: step[0])
+        return Script(tuple(steps), seconds, agents, ending, refusals, lost, _longest_absence(rows))
     except (KeyError, TypeError) as error:
         raise ValueError(f"it is not whole: {type(error).__name__} {error}") from None
 
@@ -157,6 +165,8 @@ def _steps(row: Row) -> Iterable[Step]:  # noqa: PLR0911 - one branch per kind o
             return (Say({"type": row["message_type"]}),)
         case "caller_gone":
             return (HangUp(),)
+        case "caller_returned":
+            return (ComeBack(),)
         case "handoff_requested":
             return (HandOver(str(row["target"])),)
         case "routed" if row["reason"] == "transfer":
@@ -170,6 +180,16 @@ def _steps(row: Row) -> Iterable[Step]:  # noqa: PLR0911 - one branch per kind o
 def _agents(rows: Iterable[Row]) -> dict[str, int]:
     places = {(str(row["agent_id"]), str(row["url"])) for row in rows if row["event"] == "link_dialled"}
     return dict(Counter(agent for agent, _ in places))
+
+
+def _longest_absence(rows: Iterable[Row]) -> float:
+    longest, gone_at = 0.0, 0.0
+    for row in rows:
+        if row["event"] == "caller_gone":
+            gone_at = float(row["t"])
+        elif row["event"] == "caller_returned":
+            longest = max(longest, float(row["t"]) - gone_at)
+    return longest
 
 
 def _refusals(rows: Iterable[Row]) -> dict[tuple[str, int], int]:

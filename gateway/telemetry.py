@@ -12,10 +12,9 @@ from supervisor.reasons import describe, is_abnormal
 from supervisor.system_base import CreationFailed, DeadLetter, MessageFailed, SlowTurn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from actors.ids import SessionId
-    from actors.ports import Described
     from supervisor.events import EventSink, SupervisionEvent
     from supervisor.system_base import Notice
 
@@ -64,17 +63,15 @@ def trace(session_id: SessionId, event: object) -> None:
             log.info("swap: {}", receipt.describe())
         case SessionEnded():
             log.info(
-                "ended: {} after {:.1f} s, {} swaps, added delay {}",
-                event.verdict,
-                event.duration_s,
-                event.swaps,
-                {direction: delays.describe() for direction, delays in delays_of(event).items()},
+                "ended: {} after {:.1f} s, {} swaps{}", event.verdict, event.duration_s, event.swaps, _added(event)
             )
 
 
-def delays_of(event: SessionEnded) -> Mapping[str, Described]:
-    """What the gateway added to the call's frames, by direction."""
-    return event.counters.delays if event.counters is not None else {}
+def _added(event: SessionEnded) -> str:
+    """What the gateway added to the call's frames: ``, added p99 to_agent 0.06 ms``; empty where none was measured."""
+    delays = event.counters.delays if event.counters is not None else {}
+    figures = ((direction, one.describe().get("p99_ms")) for direction, one in delays.items())
+    return "".join(f", added p99 {direction} {p99} ms" for direction, p99 in figures if p99 is not None)
 
 
 def notice(event: Notice) -> None:

@@ -10,7 +10,7 @@ from actors.topology import SESSIONS_PATH
 from gateway.blackbox import read_file
 from gateway.cli import main
 from gateway.replay import _play_to, play
-from gateway.replay_script import Break, Ending, HandOver, HangUp, Say, Speak, Transfer, script_of
+from gateway.replay_script import Break, ComeBack, Ending, HandOver, HangUp, Say, Speak, Transfer, script_of
 from supervisor.messages import KillChild
 from tests.gateway.test_calls import Agent, call, eventually, register, running, said, until
 from tests.gateway.test_tracing import Giver
@@ -152,6 +152,25 @@ async def test_refused_dials_end_as_recorded():
     ended = {"event": "session_ended", "verdict": "caller_left", "code": 1000}
     script = script_of(document(*events, {"event": "caller_gone", "code": 1000, "t": 0.5}, ended))
     ending, _ = await play(script, {})
+    assert script.ending.differences(ending) == []
+
+
+@pytest.mark.real
+async def test_a_caller_who_came_back_comes_back():
+    events = [
+        CHOSE,
+        dialled(1),
+        {**swap("start", "triage"), "t": 0.1},
+        {"event": "caller_gone", "code": 1006, "t": 0.2},
+        {"event": "caller_returned", "t": 0.3},
+        {"event": "caller_text", "text_length": 4, "t": 0.35},
+    ]
+    script = script_of(document(*events, seconds=0.5))
+    assert ComeBack() in [step for _, step in script.steps]
+    assert script.away_s == pytest.approx(0.1)
+    async with running(Agent("triage")) as agent:
+        ending, _ = await play(script, {"triage": [agent.url]})
+        assert (agent.opened, agent.texts) == (1, ["xxxx"])
     assert script.ending.differences(ending) == []
 
 
