@@ -144,6 +144,9 @@ class Caller:
         self.link = None
         self.session, self.token = "", ""
         self.sent = self.seen = 0
+        self.greeted = False
+        self.lines = []
+        """What was said to the session that the service knows, in order."""
         self.answers = []
         self.starts = 0
         self.close_code = None
@@ -156,10 +159,14 @@ class Caller:
         return f"c{self.number}"
 
     def begin(self):
-        self.world.connect(self, "", 0)
+        self._connect()
         for _ in range(self.random.choice((1, 1, 2, 20))):
             self._say({"type": "select_workflow", "workflowId": self.random.choice(WISHES)})
         self._act_later()
+
+    def _connect(self):
+        self.greeted = False
+        self.world.connect(self, self.token, self.seen)
 
     def _act_later(self):
         self.world.network.call_later(self.random.random() * 2, self._act)
@@ -172,11 +179,11 @@ class Caller:
             return
         deeds = ("text", "audio", "ping", "drop", "hang_up") if self.world.is_busy else ("ping",)
         match self.random.choices(deeds, (50, 20, 5, 4, 6)[: len(deeds)])[0]:
-            case "text":
+            case "text" if self.greeted:
                 self.sent += 1
                 text = f"{self.name}-{self.sent}"
                 self.world.record.said(self, text)
-                self._say({"type": "text_input", "text": text})
+                self._say_line(text)
             case "audio":
                 self.link.say(BINARY, bytes(self.random.choice((640, 3200))))
             case "ping":
@@ -197,7 +204,7 @@ class Caller:
             return
         self.world.note(f"{self.name} comes back")
         self.close_code = None
-        self.world.connect(self, self.token, self.seen)
+        self._connect()
         self._act_later()
 
     def _leave(self):
@@ -207,6 +214,19 @@ class Caller:
         if self.random.random() < 0.7:
             link.say_close(1000)
         link.hang_up()
+
+    def _say_line(self, text):
+        self.lines.append(text)
+        self._say({"type": "text_input", "text": text})
+
+    def _send_again(self, received):
+        """As the page does: what the service has not taken is said again; a new session begins with nothing."""
+        missing = [] if received is None else self.lines[received:]
+        if received is None:
+            self.told = self.sent if self.lines else self.told
+        self.lines = [] if received is None else self.lines[:received]
+        for text in missing:
+            self._say_line(text)
 
     def _say(self, message):
         if self.link is not None:
@@ -238,6 +258,8 @@ class Caller:
         match message["type"]:
             case "connected":
                 self.seen = message.get("seq", 0)
+                self.greeted = True
+                self._send_again(message.get("received"))
                 if message["sessionId"] != self.session:
                     self.starts = 0
                 self.session, self.token = message["sessionId"], message["resumeToken"]
