@@ -13,7 +13,7 @@ from actors.receipt import SwapReason
 from actors.session_end import close, end, finish, finish_if_closed, record_cause
 from actors.session_events import LinkEnded, LinkLost
 from actors.session_state import Stage
-from actors.session_swaps import be_patient, begin, dial, follow, go_back, is_closing, pick
+from actors.session_swaps import be_patient, begin, dial, follow, go_back, is_closing, leave_turns, pick
 from actors.swap import MAX_DIALS_BEFORE_RETURN, Order, Step, Swap
 from actors.verdict import Verdict
 from supervisor.reasons import Crashed, ExitReason
@@ -64,8 +64,8 @@ def _lose(r: Reaction, current: Current, reason: ExitReason) -> None:
         session_parking.lose_link(r)
         return
     be_patient(r)
-    if swap is not None:  # a hand-off is under way: it is the recovery, too
-        r.set(turns=r.state.turns.agent_left_behind())
+    if swap is not None:  # it is the recovery, too
+        leave_turns(r, swap)
         r.do(CancelTimer(Timer.SWAP))
         if _cause(reason) in failover.BARRING:
             r.set(barred=r.state.barred | {current.instance.url})

@@ -12,6 +12,7 @@ from actors.effects import (
     Hold,
     Pick,
     Release,
+    Repeat,
     StartLink,
     StartTimer,
     Timer,
@@ -75,6 +76,7 @@ def handle_picked(r: Reaction, event: InstancePicked) -> None:
     current = r.state.current
     if current is not None and current.instance.url == event.instance.url:
         close(r, current.generation, current.instance)
+        leave_turns(r, swap)
         r.set(current=None)
         be_patient(r)
     swap = swap.picked(event.instance, must_close=is_closing(r, event.instance))
@@ -181,7 +183,18 @@ def handle_ready(r: Reaction, event: LinkReady) -> None:
     if swap.order.reason in ANNOUNCED and not swap.fell_back:
         r.do(ToCaller(session_words.handoff_event(swap, r.moment.wall_ms)))
     r.set(swap=swap.cutting_over(event.wire))
+    if r.state.current is not None:
+        leave_turns(r, swap)
     r.do(CutOver(event.generation, event.wire, swap.instance))
+
+
+def leave_turns(r: Reaction, swap: Swap) -> None:
+    """The old link goes: its open turns go to the next one of the same agent; with another, they are closed."""
+    if swap.order.target == r.state.agent:
+        r.do(Repeat(r.state.turns.repeated()))
+        r.set(turns=r.state.turns.agent_lost())
+    else:
+        r.set(turns=r.state.turns.agent_left_behind())
 
 
 def go_back(r: Reaction, swap: Swap, error: str) -> None:
@@ -216,7 +229,7 @@ def _finish_swap(r: Reaction, swap: Swap, current: Current, replayed: Replayed) 
     if swap.order.reason in {SwapReason.FAILOVER, SwapReason.RESUME}:
         r.do(ToCaller(session_words.restored(r.state, swap, replayed)))
     settle(r, swap, Outcome.FELL_BACK if swap.fell_back else Outcome.DONE, gap_ms, replayed)
-    turns = r.state.turns.agent_left_behind().cut_over()
+    turns = r.state.turns.cut_over()
     r.set(current=current, agent=swap.target, swap=None, silent_since=None, turns=turns, gate=None)
     remember_agent(r)
 

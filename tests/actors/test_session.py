@@ -365,6 +365,29 @@ def test_an_instance_that_leaves_the_registry_is_left_while_it_works(live):
     assert live.wire.init["resume"] is True
 
 
+def test_what_a_left_instance_had_not_answered_is_said_to_the_next(live):
+    live.agents["banking"] = ["b2"]
+    live.caller(CallerText("one"), TranscriptSeen(1, "assistant", "An", final=False), CallerText("two"))
+    live.do(live.relay.deliver, InstanceGone(Instance(AgentId("banking"), "b1")))
+    assert texts(live.wire) == ["two"]
+    live.do(live.wire.end, FailureKind.BROKEN)
+    live.stage.advance(5)
+    assert texts(live.wire) == ["two"]
+
+
+def test_an_instance_that_leaves_and_dies_before_the_next_is_there_takes_nothing_along(live):
+    live.agents["banking"] = ["b2"]
+    live.dialer.behaviour["b2"] = "manual"
+    live.caller(CallerText("one"))
+    old = live.wire
+    live.do(live.relay.deliver, InstanceGone(Instance(AgentId("banking"), "b1")))
+    live.caller(CallerText("two"))
+    live.do(old.end, FailureKind.AGENT_LEFT)
+    wire = live.dialer.attempts[-1].open()
+    live.do(wire.ready)
+    assert texts(wire) == ["one", "two"]
+
+
 def test_a_transfer_from_outside_really_moves_the_call(live):
     live.ask(TransferCall("mortgage", "console"))
     assert live.stage.outside.last(CallTransferred) == CallTransferred("mortgage")
