@@ -36,10 +36,10 @@ KEPT_BYTES = 256 * 1024  # what an agent may say before the cut-over; beyond it 
 class AgentSink(Protocol):
     """What takes the messages of the current wire."""
 
-    def on_agent_binary(self, wire: AgentSocket, data: bytes) -> None:
+    def on_agent_binary(self, data: bytes) -> None:
         """One binary message."""
 
-    def on_agent_text(self, wire: AgentSocket, data: bytes) -> None:
+    def on_agent_text(self, data: bytes) -> None:
         """One text message."""
 
     def on_agent_slow(self, wire: AgentSocket, slow: bool) -> None:  # noqa: FBT001
@@ -86,12 +86,14 @@ class AgentSocket(SocketCore):
         self.part, self._sink = Part.CURRENT, sink
         kept, self._kept, self._kept_bytes = self._kept, deque(), 0
         for is_text, data in kept:
-            (sink.on_agent_text if is_text else sink.on_agent_binary)(self, data)
+            (sink.on_agent_text if is_text else sink.on_agent_binary)(data)
+        self.take_binary = sink.on_agent_binary
         self.resume_reading(Pause.KEPT_FULL)
 
     def retire(self) -> None:
         """Never be current again."""
         self.part, self._sink = Part.RETIRED, None
+        self.take_binary = self.on_binary
         self._kept.clear()
         self.resume_reading(~Pause(0))
 
@@ -102,14 +104,14 @@ class AgentSocket(SocketCore):
     def on_binary(self, data: bytes) -> None:
         """Forward or keep."""
         if self._sink is not None:
-            self._sink.on_agent_binary(self, data)
+            self._sink.on_agent_binary(data)
         else:
             self._keep(data, is_text=False)
 
     def on_text(self, data: bytes) -> None:
         """Forward or keep; kept texts are announced."""
         if self._sink is not None:
-            self._sink.on_agent_text(self, data)
+            self._sink.on_agent_text(data)
             return
         self._keep(data, is_text=True)
         if self.part is Part.KEEPING and (kind := sniff_type(data)) is not None:

@@ -1,4 +1,4 @@
-"""The last seconds of a call: control events and the times and sizes of frames, in memory, bounded; no words.
+"""The last seconds of a call: control events, and how many frames flowed when, in memory, bounded; no words.
 
 Written to a file only after a crash, after a swap that went wrong, or on request.
 """
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 FORMAT: Final = 1
 CRASHED: Final = "session crashed"
-FRAMES: Final = 1024  # ten seconds of 20 ms audio in both directions; a power of two
+NOTES: Final = 256  # of eight frames each: twenty seconds of 20 ms audio in both directions; a power of two
 FIRST_EVENTS, LAST_EVENTS = 16, 240  # how the call began is kept, for without it nothing can be played again
 MAX_TEXT: Final = 2000  # characters of one value
 MAX_WAITING: Final = 32  # files not written yet
@@ -59,27 +59,44 @@ class Phase(Enum):
 
 
 class FrameRing:
-    """Times and sizes of the last frames: 12 KB, whatever happens. Sizes are negative towards the caller."""
+    """When so many frames and bytes had been forwarded, for the last seconds: 6 KB, whatever happens.
 
-    __slots__ = ("_count", "_sizes", "_times")
+    Told at the first frame of every eight, from the relay's own counters, so that single frames pay nothing.
+    """
+
+    __slots__ = ("_bytes", "_frames", "_noted", "_times")
 
     def __init__(self) -> None:
-        self._times = array("d", bytes(8 * FRAMES))
-        self._sizes = array("i", bytes(4 * FRAMES))
-        self._count = 0
+        self._times = array("d")
+        self._frames = array("q")
+        self._bytes = array("q")
+        self._noted = 0
 
-    def note(self, at: float, size: int) -> None:
-        """Keep one frame; the oldest gives way."""
-        place = self._count & (FRAMES - 1)
-        self._times[place] = at
-        self._sizes[place] = size
-        self._count += 1
+    def note(self, at: float, frames: int, octets: int) -> None:
+        """Keep one reading, the oldest gives way; ``frames`` is negative towards the caller."""
+        place = self._noted & (NOTES - 1)
+        if self._noted < NOTES:
+            self._times.append(at)
+            self._frames.append(frames)
+            self._bytes.append(octets)
+        else:
+            self._times[place], self._frames[place], self._bytes[place] = at, frames, octets
+        self._noted += 1
 
-    def read(self) -> list[tuple[float, int]]:
-        """Return what is kept, the oldest first."""
-        first = max(0, self._count - FRAMES)
-        places = (number & (FRAMES - 1) for number in range(first, self._count))
-        return [(self._times[place], self._sizes[place]) for place in places]
+    def read(self) -> list[tuple[float, int, int]]:
+        """Return (time, frames, bytes) since the reading before, the oldest first; negative towards the caller."""
+        whole = self._noted <= NOTES
+        before: dict[bool, tuple[int, int]] = {True: (0, 0), False: (0, 0)} if whole else {}
+        rows = []
+        for number in range(0 if whole else self._noted - NOTES, self._noted):
+            place = number & (NOTES - 1)
+            frames, octets = self._frames[place], self._bytes[place]
+            sign = 1 if frames > 0 else -1
+            known = before.get(frames > 0)
+            before[frames > 0] = (frames * sign, octets)
+            if known is not None:
+                rows.append((self._times[place], frames - known[0] * sign, (octets - known[1]) * sign))
+        return rows
 
 
 class Recorder:
@@ -117,7 +134,7 @@ class Recorder:
             "seconds": round(self._now() - began, 4),
             "lost": self._lost,
             "events": [{"t": round(at - began, 4), **event} for at, event in rows],
-            "frames": [[round(at - began, 4), size] for at, size in self.frames.read()],
+            "frames": [[round(at - began, 4), frames, octets] for at, frames, octets in self.frames.read()],
         }
 
 

@@ -31,12 +31,17 @@ class ClientSocket(SocketCore):
 
     def __init__(self, limits: SocketLimits, on_bug: Callable[[BaseException], None]) -> None:
         super().__init__(limits, on_bug)
-        self.sink: CallerSink | None = None
+        self._sink: CallerSink | None = None
 
-    def on_binary(self, data: bytes) -> None:
-        """Pass on."""
-        if self.sink is not None:
-            self.sink.on_caller_binary(data)
+    @property
+    def sink(self) -> CallerSink | None:
+        """Who takes the messages; nobody once the socket has ended."""
+        return self._sink
+
+    @sink.setter
+    def sink(self, sink: CallerSink | None) -> None:
+        self._sink = sink
+        self.take_binary = self.on_binary if sink is None else sink.on_caller_binary
 
     def on_text(self, data: bytes) -> None:
         """Pass on."""

@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import MutableSequence, Sequence
 
 _STEPS: Final = 16  # buckets per power of two: a value is told within 1/16
 _BITS: Final = 4
@@ -38,17 +38,20 @@ def upper_us(bucket: int) -> int:
     return ((bucket & (_STEPS - 1)) + _STEPS + 1) << shift
 
 
+_NOTHING: Final = bytes(BUCKETS)
 _UPPER: Final = tuple(upper_us(bucket) for bucket in range(BUCKETS))
 
 
 class Delays:
-    """One direction's histogram of fixed size: 1.5 KB for a call, which also counts into the process's ``whole``."""
+    """One direction's histogram of fixed size: 1.5 KB for a call, which also counts into the process's ``whole``.
+
+    A call that has not spoken yet shares its emptiness with all others.
+    """
 
     __slots__ = ("_whole", "counts", "sum_us")
 
     def __init__(self, whole: Delays | None = None) -> None:
-        # what a call counts fits into 32 bits; what a process counts in a month does not
-        self.counts = array("Q", bytes(8 * BUCKETS)) if whole is None else array("I", bytes(4 * BUCKETS))
+        self.counts: MutableSequence[int] | bytes = _NOTHING
         self.sum_us = 0
         self._whole = whole
 
@@ -59,12 +62,14 @@ class Delays:
         """Count one frame."""
         microseconds = int(seconds * 1e6)
         bucket = bucket_of(microseconds)
+        whole = self._whole
+        if isinstance(self.counts, bytes):
+            # what a call counts fits into 32 bits; what a process counts in a month does not
+            self.counts = array("Q", bytes(8 * BUCKETS)) if whole is None else array("I", bytes(4 * BUCKETS))
         self.counts[bucket] += 1
         self.sum_us += microseconds
-        whole = self._whole
         if whole is not None:
-            whole.counts[bucket] += 1
-            whole.sum_us += microseconds
+            whole.note(seconds)
 
     def describe(self) -> dict[str, float | None]:
         """Show how many frames were measured, and percentiles in milliseconds."""

@@ -20,7 +20,7 @@ from actors.ports import RelayCounters, Replayed
 from actors.verdict import Verdict
 from gateway.agent_socket import AgentSocket
 from gateway.backlog import Backlog
-from gateway.call_meter import SAMPLE_MASK, CallMeter
+from gateway.call_meter import SAMPLE_MASK, CallMeter, Tally
 from gateway.close_codes import TO_CALLER
 from gateway.socket_core import Pause, Phase
 from gateway.stash import Stash
@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     from gateway.socket_core import SocketCore
 
 MAX_EARLY_EVENTS = 64  # between accept and attach; the session actor attaches within one loop turn
+
+
+_OPEN = Phase.OPEN
+_BRACE = ord("{")
 
 
 class CallerRelay:
@@ -70,9 +74,8 @@ class CallerRelay:
         self._spoke = False
         self._held_at = now()
         self._dropped_before = (0, 0)
-        self._to_agent = [0, 0]
-        self._to_caller = [0, 0]
-        self._unheard = [0, 0]
+        self._to_agent, self._to_caller, self._unheard = Tally(), Tally(), Tally()  # audio
+        self._texts_to_agent, self._texts_to_caller = Tally(), Tally()
         self._meter = meter or CallMeter.of(None)
         self._box = self._meter.box
         self._backlog = Backlog()
@@ -181,16 +184,16 @@ class CallerRelay:
         """Read the counters."""
         now = self._now()
         return RelayCounters(
-            self._to_agent[0],
-            self._to_agent[1],
-            self._to_caller[0],
-            self._to_caller[1],
-            self._stash.dropped_frames + self._unheard[0],
-            self._stash.dropped_bytes + self._unheard[1],
+            self._to_agent.frames + self._texts_to_agent.frames,
+            self._to_agent.octets + self._texts_to_agent.octets,
+            self._to_caller.frames + self._texts_to_caller.frames,
+            self._to_caller.octets + self._texts_to_caller.octets,
+            self._stash.dropped_frames + self._unheard.frames,
+            self._stash.dropped_bytes + self._unheard.octets,
             self._stash.size,
             None if self._caller_audio_at is None else now - self._caller_audio_at,
             None if self._agent_audio_at is None else now - self._agent_audio_at,
-            self._unheard[0],
+            self._unheard.frames,
             {"to_agent": self._meter.to_agent, "to_caller": self._meter.to_caller},
         )
 
@@ -251,24 +254,21 @@ class CallerRelay:
 
     def on_caller_binary(self, data: bytes) -> None:
         """Audio, or JSON in disguise."""
-        if data[:1] == b"{" and sniff_type(data) is not None and _is_json(data):
+        if data and data[0] == _BRACE and _is_json(data):
             self.on_caller_text(data)
             return
         self._caller_audio_at = at = self._now()
-        if self._box is not None:
-            self._box.frames.note(at, len(data))
-        target = self._open_target()
-        if target is not None:
-            target.send_binary(data)
-            self._to_agent[0] += 1
-            self._to_agent[1] += len(data)
-            if not self._to_agent[0] & SAMPLE_MASK:
-                self._meter.to_agent.note(self._now() - at)
+        size = len(data)
+        target = self._target
+        if target is not None and target.phase is _OPEN:
+            target.write_binary(data)
+            sent = self._to_agent
+            sent.frames += 1
+            sent.octets += size
+            if sent.frames & SAMPLE_MASK == 1:
+                self._meter.sample_to_agent(at, self._now(), sent)
         else:
-            self._stash.add_audio(data, at * 1000)
-            if not self._spoke:
-                self._spoke = True
-                self._tell(CallerSpoke())
+            self._keep_audio(data, at)
 
     def on_caller_text(self, data: bytes) -> None:
         """Answer or deliver one JSON message."""
@@ -307,33 +307,32 @@ class CallerRelay:
 
     # --- from the agent --------------------------------------------------------------------------------------------
 
-    def on_agent_binary(self, wire: AgentSocket, data: bytes) -> None:
+    def on_agent_binary(self, data: bytes) -> None:
         """Audio, or JSON in disguise."""
-        if data[:1] == b"{" and sniff_type(data) is not None and _is_json(data):
-            self.on_agent_text(wire, data)
+        if data and data[0] == _BRACE and _is_json(data):
+            self.on_agent_text(data)
             return
         self._agent_audio_at = at = self._now()
-        if self._box is not None:
-            self._box.frames.note(at, -len(data))
-        if self._client.phase is not Phase.OPEN:
-            self._unheard[0] += 1  # speech that is late is of no use
-            self._unheard[1] += len(data)
-            return
-        self._client.send_binary(data)
-        self._to_caller[0] += 1
-        self._to_caller[1] += len(data)
-        if not self._to_caller[0] & SAMPLE_MASK:
-            self._meter.to_caller.note(self._now() - at)
+        size = len(data)
+        client = self._client
+        if client.phase is _OPEN:
+            client.write_binary(data)
+            sent = self._to_caller
+            sent.frames += 1
+            sent.octets += size
+            if sent.frames & SAMPLE_MASK == 1:
+                self._meter.sample_to_caller(at, self._now(), sent)
+        else:  # speech that is late is of no use
+            self._unheard.count(size)
 
-    def on_agent_text(self, wire: AgentSocket, data: bytes) -> None:  # noqa: ARG002
+    def on_agent_text(self, data: bytes) -> None:
         """Translate for the caller and tell the session."""
         if self._generation is None or self._instance is None:
             return
         out, event = self._translator.translate(data, self._generation, self._instance.agent_id)
         if out is not None:
             self._say(out)
-            self._to_caller[0] += 1
-            self._to_caller[1] += len(out)
+            self._texts_to_caller.count(len(out))
         if event is not None:
             self._tell(event)
 
@@ -341,6 +340,13 @@ class CallerRelay:
         """Push back on the caller."""
         if wire is self._target:
             _push_back(self._client, slow)
+
+    def _keep_audio(self, data: bytes, at: float) -> None:
+        self._open_target()  # notes where the wire has ended
+        self._stash.add_audio(data, at * 1000)
+        if not self._spoke:
+            self._spoke = True
+            self._tell(CallerSpoke())
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
@@ -369,8 +375,7 @@ class CallerRelay:
 
     def _write(self, wire: AgentSocket, data: bytes) -> None:
         wire.send_text(data)
-        self._to_agent[0] += 1
-        self._to_agent[1] += len(data)
+        self._texts_to_agent.count(len(data))
 
     def _keep(self, item: CallerText | Json, size: int) -> None:
         if not self._stash.add_text(item, size):
@@ -383,8 +388,7 @@ class CallerRelay:
                 wire.send_binary(item)
                 frames += 1
                 octets += len(item)
-                self._to_agent[0] += 1
-                self._to_agent[1] += len(item)
+                self._to_agent.count(len(item))
                 continue
             texts += 1
             self._write(wire, encode(_text_frame(item, instance) if isinstance(item, CallerText) else item))
@@ -406,7 +410,7 @@ def _push_back(socket: SocketCore, slow: bool) -> None:  # noqa: FBT001
 
 
 def _is_json(data: bytes) -> bool:
-    return decode(data) is not None
+    return sniff_type(data) is not None and decode(data) is not None
 
 
 def _text_frame(message: CallerText, instance: Instance) -> Json:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _HANDOVERS: Final = frozenset({"handoff", "transfer"})
 _REFUSALS: Final = {"unreachable": 503, "rejected": 400}
 _NOT_DONE: Final = {*_REFUSALS, "crashed"}  # whether a bug of ours is still there is the question
+FRAME_BYTES: Final = 640  # 20 ms of the caller's audio
+MAX_SPREAD_S: Final = 0.5  # eight frames take no longer, unless he was silent before
 _ALIKE: Final = {"half_open": "broken"}  # one row of the failure table; only the wait for it differs
 
 
@@ -119,8 +121,8 @@ def script_of(document: Mapping[str, object]) -> Script:
     """Read a black box. Raises ``ValueError`` where it is not one."""
     try:
         rows = cast("list[Row]", document["events"])
-        frames = cast("list[tuple[float, int]]", document["frames"])
-        steps: list[tuple[float, Step]] = [(float(at), Speak(int(size))) for at, size in frames if size > 0]
+        frames = cast("list[tuple[float, int, int]]", document["frames"])
+        steps: list[tuple[float, Step]] = list(_speech(frames))
         steps += [(float(row["t"]), step) for row in rows for step in _steps(row)]
         swapped = [row for row in rows if row["event"] == "swap_ended" and row["outcome"] != "abandoned"]
         steps += [(float(row["t"]), Await(number)) for number, row in enumerate(swapped, 1)]
@@ -157,6 +159,8 @@ def _steps(row: Row) -> Iterable[Step]:  # noqa: PLR0911 - one branch per kind o
             return (Say({"type": "select_workflow", "workflowId": row["wanted"]}),)
         case "caller_text":
             return (Say({"type": "text_input", "text": row.get("text") or "x" * int(row["text_length"])}),)
+        case "caller_spoke":
+            return (Speak(FRAME_BYTES),)  # it was stashed, so the counters do not know it
         case "caller_stopped_speaking":
             return (Say({"type": "end_of_speech"}),)
         case "caller_configured":
@@ -180,6 +184,18 @@ def _steps(row: Row) -> Iterable[Step]:  # noqa: PLR0911 - one branch per kind o
 def _agents(rows: Iterable[Row]) -> dict[str, int]:
     places = {(str(row["agent_id"]), str(row["url"])) for row in rows if row["event"] == "link_dialled"}
     return dict(Counter(agent for agent, _ in places))
+
+
+def _speech(readings: Iterable[tuple[float, int, int]]) -> Iterable[tuple[float, Speak]]:
+    """Spread the caller's frames between one reading and the next."""
+    before = 0.0
+    for at, frames, octets in readings:
+        if frames <= 0:
+            continue
+        since = max(before, at - MAX_SPREAD_S)
+        for number in range(1, frames + 1):
+            yield since + (at - since) * number / frames, Speak(octets // frames)
+        before = at
 
 
 def _longest_absence(rows: Iterable[Row]) -> float:

@@ -7,6 +7,7 @@ import codecs
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, Flag, auto
+from functools import partial
 from typing import TYPE_CHECKING
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport
@@ -52,6 +53,9 @@ class Pause(Flag):
     """What was heard too early fills its bound."""
 
 
+_OPEN = Phase.OPEN  # a global is found sooner than an attribute of a global
+
+
 class Cause(Enum):
     """Who or what ended a connection."""
 
@@ -71,6 +75,10 @@ class Violation(Exception):  # noqa: N818 - named for what the peer did
         self.reason = reason
 
 
+def _write_nothing(_: bytes) -> None:
+    """There is no transport."""
+
+
 _TAKING: set[asyncio.Task[None]] = set()  # a loop holds its tasks weakly
 
 
@@ -84,10 +92,15 @@ class SocketCore(WSListener):
 
     def __init__(self, limits: SocketLimits, on_bug: Callable[[BaseException], None]) -> None:
         self.limits = limits
+        self.message_bytes = limits.message_bytes
+        self.take_binary: Callable[[bytes], None] = self.on_binary
+        """Who gets whole binary messages: `on_binary`, or at once whoever that would only pass them on to."""
         self.phase = Phase.CONNECTING
         self.write_paused = False
         self._on_bug = on_bug
         self._transport: WSTransport | None = None
+        self.write_binary: Callable[[bytes], None] = _write_nothing
+        """`send_binary` without its check: for who has looked at the phase."""
         self._timer: asyncio.TimerHandle | None = None
         self._heard = False
         self._pinged = False
@@ -164,15 +177,27 @@ class SocketCore(WSListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
         """Begin."""
         self._transport = transport
+        self.write_binary = partial(transport.send, _BINARY)
         self.phase = Phase.OPEN
         self._arm(self.limits.ping_interval_s, self._keep_alive)
         self._guard(self.on_open)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:  # noqa: ARG002 - picows' signature
-        """Take one frame."""
+        """Take one frame; a whole binary message, which is what a call consists of, by the shortest way."""
         self._heard = True
         try:
-            self._take(frame.msg_type, frame)
+            kind = frame.msg_type
+            if (
+                kind is _BINARY
+                and frame.fin
+                and self._parts is None
+                and self.phase is _OPEN
+                and frame.payload_size <= self.message_bytes
+                and not (frame.rsv1 or frame.rsv2 or frame.rsv3)
+            ):
+                self.take_binary(frame.get_payload_as_bytes())
+            else:
+                self._take(kind, frame)
         except Violation as fault:
             self._begin_close(Cause.VIOLATION, fault.code, fault.reason)
         except Exception as bug:  # noqa: BLE001 - blast radius: this connection
@@ -195,6 +220,7 @@ class SocketCore(WSListener):
         self._disarm()
         self._parts = self._utf8 = None
         self._guard(lambda: self.on_end(self._cause, self._code, self._reason))
+        self.write_binary = self.take_binary = _write_nothing  # no cycle keeps an ended connection
         self._transport = None
 
     def pause_writing(self) -> None:
@@ -215,10 +241,6 @@ class SocketCore(WSListener):
         if self.phase is not Phase.OPEN:
             if kind == _CLOSE:
                 self._finish()
-        elif kind == _BINARY and frame.fin and self._parts is None:
-            if frame.payload_size > self.limits.message_bytes:
-                raise Violation(close_codes.TOO_BIG, "message too big")
-            self.on_binary(frame.get_payload_as_bytes())
         else:
             self._take_other(kind, frame)
 
@@ -256,7 +278,7 @@ class SocketCore(WSListener):
         parts += data
         if fin:
             self._parts = self._utf8 = None
-            (self.on_binary if utf8 is None else self.on_text)(bytes(parts))
+            (self.take_binary if utf8 is None else self.on_text)(bytes(parts))
 
     def _closed_by_peer(self, payload: bytes) -> None:
         code, reason = close_codes.NO_CODE, ""

@@ -40,10 +40,10 @@ class Tunnel(CallerRelay):
         for text, data in self._stash.take(0):
             (wire.send_text if text else wire.send_binary)(data)
 
-    def on_agent_text(self, wire, data):
+    def on_agent_text(self, data):
         self._client.send_text(data)
 
-    def on_agent_binary(self, wire, data):
+    def on_agent_binary(self, data):
         self._client.send_binary(data)
 
 

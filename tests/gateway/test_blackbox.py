@@ -11,7 +11,7 @@ from actors.receipt import Outcome, Receipt, SwapReason
 from actors.session_events import LinkLost, SessionBegan, SessionEnded, SwapEnded
 from actors.topology import SESSIONS_PATH
 from actors.verdict import Verdict
-from gateway.blackbox import FIRST_EVENTS, FRAMES, LAST_EVENTS, BlackBoxes, FrameRing, Recorder, read_file
+from gateway.blackbox import FIRST_EVENTS, LAST_EVENTS, NOTES, BlackBoxes, FrameRing, Recorder, read_file
 from supervisor.messages import KillChild
 from tests.gateway.test_calls import Agent, call, eventually, register, running, said, until
 
@@ -52,14 +52,22 @@ def swapped(outcome):
     return SwapEnded(ID, Receipt(SwapReason.HANDOFF, AgentId("triage"), IDV, outcome, 1, 12, 34))
 
 
-def test_frames_are_kept_by_time_and_size_and_the_oldest_give_way():
+def test_frames_are_kept_as_readings_of_the_counters_in_both_directions():
     ring = FrameRing()
-    ring.note(0.5, 640)
-    ring.note(0.6, -320)
-    assert ring.read() == [(0.5, 640), (0.6, -320)]
-    for number in range(FRAMES):
-        ring.note(float(number), number)
-    assert ring.read() == [(float(number), number) for number in range(FRAMES)]
+    ring.note(0.5, 1, 640)
+    ring.note(0.6, -1, 320)
+    ring.note(0.7, 9, 5760)
+    assert ring.read() == [(0.5, 1, 640), (0.6, -1, -320), (0.7, 8, 5120)]
+
+
+def test_the_oldest_readings_give_way_and_what_came_before_them_is_not_guessed():
+    ring = FrameRing()
+    for number in range(NOTES + 10):
+        ring.note(float(number), 1 + 8 * number, 10 * number)
+    rows = ring.read()
+    assert len(rows) == NOTES - 1
+    assert {(frames, octets) for _, frames, octets in rows} == {(8, 10)}
+    assert rows[-1][0] == NOTES + 9
 
 
 def test_the_beginning_and_the_last_events_are_kept_and_the_gap_is_counted():
@@ -176,7 +184,7 @@ async def test_a_chaos_kill_leaves_a_file_and_one_may_be_asked_for(rest, tmp_pat
     documents = {read_file(path)["reason"]: read_file(path) for path in (tmp_path / "blackbox").iterdir()}
     assert set(documents) == {"asked for", "link killed"}
     killed = documents["link killed"]
-    assert [size for _, size in killed["frames"]] == [640, -640]
+    assert [row[1:] for row in killed["frames"]] == [[1, 640], [-1, -640]]
     assert {"session_began", "caller_text", "routed", "link_lost"} <= {row["event"] for row in killed["events"]}
     assert killed["events"][-1]["event"] == "session_ended"
     assert "account" not in json.dumps(killed)

@@ -48,7 +48,7 @@ def test_a_script_has_what_the_caller_did_and_what_befell_him_in_order():
             {"event": "routed", "agent_id": "banking", "reason": "transfer"},
             lost(1, "broken"),
             {"event": "caller_gone", "code": 1000},
-            frames=[(0.001, 640), (0.002, -640)],
+            frames=[(0.001, 1, 640), (0.002, -1, -640)],
         )
     )
     steps = [step for _, step in script.steps]

@@ -112,10 +112,10 @@ class Hop:
 
     def on_caller_slow(self, slow: bool) -> None: ...  # noqa: FBT001 - the port's
 
-    def on_agent_binary(self, _wire: object, data: bytes) -> None:
+    def on_agent_binary(self, data: bytes) -> None:
         self.heard.put_nowait(data)
 
-    def on_agent_text(self, _wire: object, data: bytes) -> None:
+    def on_agent_text(self, data: bytes) -> None:
         self.heard.put_nowait(data.decode())
 
     def on_agent_slow(self, _wire: object, slow: bool) -> None: ...  # noqa: FBT001 - the port's
