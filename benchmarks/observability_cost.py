@@ -68,7 +68,7 @@ async def _serve(pipe: Connection, receiver: str) -> None:
             )
             relay.SAMPLE_MASK = 7 if word == "on" else 0x7FFFFFFF  # type: ignore[misc] # so that nothing is measured
             for call in calls:
-                call._box = call._meter.box if word == "on" else None  # noqa: SLF001 - no user may switch it in a call
+                call._box = call._meter.box if word == "on" else None
         await gateway.stop()
 
 
@@ -155,9 +155,8 @@ async def main() -> None:
     print(f"{given.calls} calls of 50 frames/s each way, {given.phases} phases of {given.seconds:g} s")
     print(f"off  {statistics.median(off):6.2f} us per frame, {min(off):.2f} to {max(off):.2f}")
     print(f"on   {statistics.median(on):6.2f} us per frame, {min(on):.2f} to {max(on):.2f}")
-    print(
-        f"more {statistics.median(more):+6.1f} %, quarters {more[len(more) // 4]:+.1f} to {more[-len(more) // 4]:+.1f} %"
-    )
+    low, high = more[len(more) // 4], more[-len(more) // 4]
+    print(f"more {statistics.median(more):+6.1f} %, quarters {low:+.1f} to {high:+.1f} %")
     print(f"a call's trace: {_trace_us():.0f} us")
 
 
@@ -179,7 +178,7 @@ def _trace_us() -> float:
 
 
 class _Nobody(SpanExporter):
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:  # noqa: ARG002
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         return SpanExportResult.SUCCESS
 
     def shutdown(self) -> None:

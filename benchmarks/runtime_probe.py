@@ -73,7 +73,7 @@ async def main() -> None:
     stock = ActorSystem("simpleSystemBase", transientUnique=True, logDefs=False)
     sys.stdout.write(f"{'':24}{'us/message':>12}{'us/spawn':>12}{'B/idle actor':>14}\n")
     for name, system, ask in (
-        (f"ours ({type(asyncio.get_running_loop()).__module__})", ours, lambda *a: ours._systemBase.ask_async(*a, 60)),  # noqa: SLF001
+        (f"ours ({type(asyncio.get_running_loop()).__module__})", ours, lambda *a: ours._systemBase.ask_async(*a, 60)),
         ("simpleSystemBase", stock, lambda *a: asyncio.sleep(0, stock.ask(*a, 60))),
     ):
         sys.stdout.write("{:24}{:12.2f}{:12.1f}{:14.0f}\n".format(name, *await measure(system, ask)))
