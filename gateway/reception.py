@@ -72,8 +72,8 @@ class Reception:
         """Give an open socket its session."""
         token = head.query("resume")
         match self.calls.find(token) if token and self._tokens is not None else Void():
-            case Live(relay):
-                relay.rebind(client, _number(head.query("seen")))
+            case Live(relay, known):
+                relay.rebind(client, known, _number(head.query("seen")))
             case Elsewhere(claim):
                 relay = self._relay(claim.session_id, client, claim.number + 1)
                 task = asyncio.get_running_loop().create_task(self._take_up(relay), name="take up")

@@ -81,7 +81,8 @@ class CallerRelay:
         self._backlog = Backlog()
         self._seen_by_caller = 0  # where he was when his socket ended
         self._received = 0  # texts, so that he can send again what was lost on the way
-        self.claim = claim
+        self.claim = self._first_claim = claim
+        self._hello: Json | None = None  # what began this relay's greeting; None before it
         self.on_release: Callable[[CallerRelay], None] = lambda relay: None  # noqa: ARG005
         self._caller_audio_at: float | None = None
         self._agent_audio_at: float | None = None
@@ -215,8 +216,12 @@ class CallerRelay:
         """The caller's socket is open."""
         return self._client.phase is Phase.OPEN
 
-    def rebind(self, client: ClientSocket, seen: int | None) -> None:
-        """Go on with another socket of the same caller; he is sent again what came after the text ``seen``."""
+    def rebind(self, client: ClientSocket, claim: int, seen: int | None) -> None:
+        """Go on with another socket of the same caller; he is sent again what came after the text ``seen``.
+
+        A ``claim`` older than this relay says that its first greeting never reached him: he gets it now, for what he
+        counts is of the session before.
+        """
         before, self._client = self._client, client
         if before.sink is self:
             before.sink = None
@@ -224,9 +229,15 @@ class CallerRelay:
             before.begin_close(close.code, close.reason)
             self._seen_by_caller = self._backlog.last
         client.sink = self
+        if self._hello is None:
+            return  # whoever takes the call up is about to greet
         self.claim += 1
-        start, missed = self._backlog.after(self._seen_by_caller if seen is None else seen)
-        self._greet({"resumed": True, "seq": start, "received": self._received})
+        if claim < self._first_claim:
+            start, missed = self._backlog.after(0)
+            self._greet({**self._hello, "seq": start})
+        else:
+            start, missed = self._backlog.after(self._seen_by_caller if seen is None else seen)
+            self._greet({"resumed": True, "seq": start, "received": self._received})
         for frame in missed:
             client.send_text(frame)
         if self._source is not None:
@@ -250,7 +261,8 @@ class CallerRelay:
         """Say ``connected``; ``taken_up``: the call goes on that another session had."""
         if taken_up:
             self._translator.start()  # the caller had his session_start from the session before
-        self._greet({"resumed": True} if taken_up else {})
+        self._hello = {"resumed": True} if taken_up else {}
+        self._greet(self._hello)
 
     def on_caller_binary(self, data: bytes) -> None:
         """Audio, or JSON in disguise."""

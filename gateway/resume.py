@@ -63,9 +63,10 @@ class ResumeTokens:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """The call is here."""
+    """The call is here; ``claim`` is the one that the caller knows."""
 
     relay: CallerRelay
+    claim: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ class LiveCalls:
         relay = self._relays.get(claim.session_id)
         if relay is None:
             return Elsewhere(claim)
-        return Taken() if relay.claim != claim.number and relay.is_connected else Live(relay)
+        return Taken() if relay.claim != claim.number and relay.is_connected else Live(relay, claim.number)
 
     def _forget(self, relay: CallerRelay) -> None:
         if self._relays.get(relay.session_id) is relay:

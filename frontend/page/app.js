@@ -203,6 +203,9 @@ class App {
       case 'connected':
         return this.#onConnected(event);
       case 'transcript':
+        if (event.role !== 'user') {
+          this.#delivery.answered();
+        }
         return this.#show(this.#transcript.speech({ ...event, agent: this.#call.agent }));
       case 'handoff':
         return this.#onHandoff(event.target);

@@ -5,6 +5,7 @@ const MAX_KEPT = 32; // a person who types more than this during one lost connec
 
 export class Delivery {
   #sent = 0;
+  #answered = 0; // all up to this one were said before the last words that came
   #kept = []; // [number, text], not known to be taken
   #seen = 0;
 
@@ -25,19 +26,26 @@ export class Delivery {
     this.#seen += 1;
   }
 
+  /** The agent has answered something. */
+  answered() {
+    this.#answered = this.#sent;
+  }
+
   /** The service says how many lines it has taken. */
   taken(count) {
     this.#kept = this.#kept.filter(([number]) => number > count);
   }
 
-  /** The service says `connected`; gives the lines to be sent again. */
+  /**
+   * The service says `connected`; gives the lines to be sent again. Another gateway knows no count: what was answered
+   * was taken.
+   */
   connected({ resumed, seq, received }) {
     const known = Number.isInteger(received);
-    if (resumed && known) {
-      this.taken(received);
-    }
+    this.taken(known ? received : this.#answered);
     const again = resumed ? this.#kept.map(([, text]) => text) : [];
     this.#sent = resumed && known ? received : 0;
+    this.#answered = 0;
     this.#kept = [];
     this.#seen = Number.isInteger(seq) ? seq : 0;
     return again;

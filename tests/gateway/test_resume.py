@@ -184,6 +184,31 @@ async def test_another_gateway_takes_up_the_calls_of_one_that_stops(tmp_path):
         assert agent.inits[-1]["memory"]["account"] == "12345678"
 
 
+async def test_who_never_got_the_greeting_of_a_call_that_was_taken_up_gets_it_again(tmp_path):
+    shared = {"store": "sqlite", "data_dir": tmp_path, "resume_secret": "between us"}
+    async with running(Agent("triage")) as agent, serving(**shared) as second:
+        async with serving(**shared) as first:
+            await register(first, agent, "triage")
+            await register(second, agent, "triage")
+            caller = await dial(first)
+            hello = await until(caller, connected)
+            await ask(caller, "one")
+            await until(caller, said)
+        lost = await dial(second, hello["resumeToken"], seen=4)
+        await eventually(lambda: len(second.reception.calls) == 1)
+        lost.transport.abort()
+        (relay,) = second.reception.calls
+        await eventually(lambda: not relay.is_connected)
+        async with dial(second, hello["resumeToken"], seen=4) as again:
+            greeting = await until(again, connected)
+            assert greeting["resumed"] is True
+            assert "received" not in greeting  # what he counts is of the first gateway
+            assert greeting["seq"] == 0
+            await ask(again, "two")
+            assert (await until(again, said))["text"] == "triage heard two"
+        assert agent.texts == ["one", "two"]
+
+
 async def test_without_a_window_nobody_is_given_a_token():
     async with serving(park_s=0) as gateway, dial(gateway) as socket:
         assert "resumeToken" not in await until(socket, connected)

@@ -92,8 +92,8 @@ class World:
     def _welcome(self, socket, token, seen):
         found = self.calls.find(token) if token else None
         match found:
-            case Live(relay):
-                relay.rebind(socket, seen)
+            case Live(relay, claim):
+                relay.rebind(socket, claim, seen)
             case Taken():
                 close = TO_CALLER[Verdict.CLAIMED]
                 socket.begin_close(close.code, close.reason)

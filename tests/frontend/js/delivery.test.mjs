@@ -24,6 +24,21 @@ test('another gateway does not know the count: what was told before the close ho
   assert.deepEqual(delivery.connected({ resumed: true }), ['b']);
 });
 
+test('where no count is known, what was answered is not said again', () => {
+  const delivery = after('a');
+  delivery.answered();
+  delivery.sent('b');
+  assert.deepEqual(delivery.connected({ resumed: true }), ['b']);
+  delivery.sent('b');
+  assert.deepEqual(delivery.connected({ resumed: true }), ['b'], 'the count began anew');
+});
+
+test('a known count beats an answer', () => {
+  const delivery = after('a', 'b');
+  delivery.answered();
+  assert.deepEqual(delivery.connected({ resumed: true, received: 1 }), ['b']);
+});
+
 test('a new conversation begins with nothing', () => {
   assert.deepEqual(after('a').connected({ resumed: false }), []);
 });
