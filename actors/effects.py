@@ -42,6 +42,7 @@ class Pick:
     generation: Generation
     agent_id: AgentId
     exclude: frozenset[str]
+    redial: bool = False
 
 
 @dataclass(frozen=True, slots=True)

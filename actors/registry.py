@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit, urlunsplit
 
 from actors.ids import AgentId
-from actors.registry_book import Book, Entry, Health, RegistryFull, RegistrySettings
+from actors.redials import Queue, Wait
+from actors.registry_book import Book, RegistryFull, RegistrySettings
+from actors.registry_entry import Entry, Health, session_of
 from actors.registry_messages import (
     AgentList,
     Deregister,
@@ -23,6 +25,7 @@ from actors.registry_messages import (
     ListAgents,
     NoInstance,
     PickInstance,
+    PickQueued,
     ProbeAnswered,
     Register,
     Registered,
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from actors.ports import Ports, Prober
 
 TICK_S = 5.0
+TICK, REDIALS = "tick", "redials"
 COLLECTION, KEY = "registry", "registrations"
 
 
@@ -65,11 +69,15 @@ class RegistryActor(Supervised):
         self.args = args
         self.book: Book[ActorAddress] = Book(self.args.settings)
         self.send_to(self.args.store_path, LoadDocument(COLLECTION, KEY))
-        self.start_timer("tick", TICK_S)
+        self._redials: Queue[PickInstance] = Queue()
+        self.start_timer(TICK, TICK_S)
 
     def handle_timer(self, name: object) -> None:
-        """Let time pass: probe the suspect, tell the holders of the forgotten."""
-        self.start_timer(name, TICK_S)
+        """Let time pass: serve who waits, or probe the suspect and tell the holders of the forgotten."""
+        if name == REDIALS:
+            self._serve_redials()
+            return
+        self.start_timer(TICK, TICK_S)
         tick = self.book.tick(self.now)
         for entry in tick.suspects:
             self._probe(entry)
@@ -96,8 +104,9 @@ class RegistryActor(Supervised):
             case InstanceHealthy(instance):
                 if (entry := self.book.find(instance.agent_id, instance.url)) is not None:
                     entry.breaker.succeed()
-            case ForgetHolders(prefix):
-                self.book.forget_holders(prefix)
+            case ForgetHolders(session):
+                self._redials.forget(session)
+                self.book.forget_session(session)
             case Heartbeat():
                 self.send(sender, HeartbeatSeen(self._beat(message)))
             case Register():
@@ -122,12 +131,31 @@ class RegistryActor(Supervised):
     # --- choosing ---
 
     def _pick(self, wish: PickInstance) -> None:
-        instance = self.book.pick(wish, wish.reply_to, self.now)
-        if instance is None:
-            known = bool(self.book.of_agent(wish.agent_id))
-            self.send(wish.reply_to, NoInstance(wish.request, wish.agent_id, known))
-        else:
-            self.send(wish.reply_to, InstancePicked(wish.request, instance))
+        if wish.redial is None:
+            self._answer(wish)
+            return
+        session = session_of(wish.holder)
+        ahead = self._redials.add((wish.agent_id, wish.exclude), session, wish.redial, wish)
+        self._serve_redials()
+        if session in self._redials:
+            rate = self.book.settings.redials.rate
+            self.send(wish.reply_to, PickQueued(wish.request, ahead / rate))
+
+    def _serve_redials(self) -> None:
+        wait_s = self._redials.serve(self._answer)
+        if wait_s is not None:
+            self.start_timer(REDIALS, wait_s)
+
+    def _answer(self, wish: PickInstance) -> Wait | None:
+        match self.book.pick(wish, wish.reply_to, self.now):
+            case Wait() as wait:
+                return wait
+            case None:
+                known = bool(self.book.of_agent(wish.agent_id))
+                self.send(wish.reply_to, NoInstance(wish.request, wish.agent_id, known))
+            case instance:
+                self.send(wish.reply_to, InstancePicked(wish.request, instance))
+        return None
 
     # --- registering ---
 

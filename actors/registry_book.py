@@ -8,29 +8,19 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from enum import IntEnum
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic
 
 from actors.breaker import Breaker, BreakerSettings
-from actors.ids import AgentId, Instance
 from actors.link_end import FailureKind
-from actors.registry_messages import AgentInfo
+from actors.redials import RedialSettings, Wait
+from actors.registry_entry import Entry, Health, Ref, mode_of, session_of
+from actors.token_bucket import TokenBucket
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from actors.registry_messages import Heartbeat, PickInstance, Register
-
-Ref = TypeVar("Ref")
-"""Where a holder is told that its instance has gone: an actor's address, to this module just a value."""
-
-
-class Health(IntEnum):
-    """Ordered by preference when choosing."""
-
-    HEALTHY = 0
-    SUSPECT = 1
-    DEAD = 2
+    from actors.ids import Instance
+    from actors.registry_messages import AgentInfo, Heartbeat, PickInstance, Register
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +33,7 @@ class RegistrySettings:
     max_instances: int = 512
     max_remembered: int = 256
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
+    redials: RedialSettings = field(default_factory=RedialSettings)
 
 
 class RegistryFull(Exception):  # noqa: N818 - names the state, as the answer to the agent reads
@@ -50,40 +41,6 @@ class RegistryFull(Exception):  # noqa: N818 - names the state, as the answer to
 
 
 _COUNTS_AGAINST = frozenset({FailureKind.UNREACHABLE, FailureKind.REJECTED, FailureKind.BROKEN, FailureKind.HALF_OPEN})
-
-
-@dataclass(slots=True)
-class Entry(Generic[Ref]):
-    """One registered instance."""
-
-    agent_id: AgentId
-    url: str
-    port: int | None
-    capabilities: Mapping[str, object] | tuple[str, ...]
-    metadata: Mapping[str, object]
-    peer: str
-    mode: str
-    dial_url: str
-    last_seen: float
-    last_seen_ms: int
-    breaker: Breaker
-    health: Health = Health.HEALTHY
-    dead_since: float = 0.0
-    active_sessions: int = 0
-    foreign_sessions: int = 0
-    chosen: int = 0
-    draining: bool = False
-    holders: dict[str, Ref] = field(default_factory=dict)
-
-    @property
-    def instance(self) -> Instance:
-        """The instance as sessions know it."""
-        return Instance(self.agent_id, self.dial_url, self.mode)
-
-    @property
-    def load(self) -> int:
-        """Calls on the instance: ours by reservation, those of other gateways by its last beat."""
-        return len(self.holders) + self.foreign_sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +54,14 @@ class Tick(Generic[Ref]):
 class Book(Generic[Ref]):
     """The register of instances."""
 
-    __slots__ = ("_choices", "_entries", "_remembered", "settings")
+    __slots__ = ("_choices", "_entries", "_places", "_remembered", "settings")
 
     def __init__(self, settings: RegistrySettings | None = None) -> None:
         self.settings = settings or RegistrySettings()
         self._entries: dict[tuple[str, str], Entry[Ref]] = {}
         self._remembered: OrderedDict[tuple[str, str], Register] = OrderedDict()
         self._choices = 0
+        self._places: dict[str, dict[str, Entry[Ref]]] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -130,13 +88,14 @@ class Book(Generic[Ref]):
                 now,
                 wall_ms,
                 Breaker(self.settings.breaker),
+                TokenBucket(self.settings.redials.rate, self.settings.redials.burst),
             )
         entry.port, entry.peer, entry.metadata = message.port, message.peer, message.metadata
         entry.capabilities = message.capabilities
         entry.mode = mode_of(message.capabilities) or entry.mode
         entry.breaker.succeed()
         self._remember(key, message)
-        _mark_alive(entry, now, wall_ms)
+        entry.mark_alive(now, wall_ms)
         return entry
 
     def _remember(self, key: tuple[str, str], message: Register) -> None:
@@ -162,7 +121,7 @@ class Book(Generic[Ref]):
         """
         entry = self._named_by(beat)
         if entry is not None:
-            _mark_alive(entry, now, wall_ms)
+            entry.mark_alive(now, wall_ms)
             entry.active_sessions = beat.active_sessions
             entry.foreign_sessions = max(0, beat.active_sessions - len(entry.holders))
         return entry
@@ -222,15 +181,18 @@ class Book(Generic[Ref]):
         """Take in a probe's answer; returns the holders to be told that their instance is dead."""
         entry.mode = entry.mode or mode
         if alive:
-            _mark_alive(entry, now, wall_ms)
+            entry.mark_alive(now, wall_ms)
             return []
         if entry.health is not Health.SUSPECT:
             return []
         entry.health, entry.dead_since = Health.DEAD, now
         return list(entry.holders.values())
 
-    def pick(self, wish: PickInstance, reply_to: Ref, now: float) -> Instance | None:
-        """Choose the least loaded instance that may be tried, and reserve a place on it for the holder."""
+    def pick(self, wish: PickInstance, reply_to: Ref, now: float) -> Instance | Wait | None:
+        """Choose the least loaded instance that may be tried, and reserve a place on it for the holder.
+
+        A redial has to wait while all of them have been dialled again as often as they are allowed.
+        """
         candidates = [
             entry
             for entry in self.of_agent(wish.agent_id)
@@ -241,15 +203,24 @@ class Book(Generic[Ref]):
         ]
         if not candidates:
             return None
+        if wish.redial is not None:
+            waits = {entry.url: entry.redials.wait_s(now) for entry in candidates}
+            if (shortest := min(waits.values())) > 0:
+                return Wait(shortest)
+            candidates = [entry for entry in candidates if not waits[entry.url]]
         entry = min(candidates, key=lambda entry: (entry.health, entry.load, entry.chosen))
         self._choices += 1
         entry.chosen = self._choices
         entry.breaker.attempt(now)
+        if wish.redial is not None:
+            entry.redials.take(now)
         entry.holders[wish.holder] = reply_to
+        self._places.setdefault(session_of(wish.holder), {})[wish.holder] = entry
         return entry.instance
 
     def release(self, holder: str, instance: Instance, failure: FailureKind | None, now: float) -> None:
         """Give a place back; a failure that speaks against the instance feeds its breaker."""
+        self._places.get(session_of(holder), {}).pop(holder, None)
         entry = self.find(instance.agent_id, instance.url)
         if entry is None:
             return
@@ -257,44 +228,11 @@ class Book(Generic[Ref]):
         if failure in _COUNTS_AGAINST:
             entry.breaker.fail(now)
 
-    def forget_holders(self, prefix: str) -> None:
-        """Give back every place of a session that has ended without saying so."""
-        for entry in self._entries.values():
-            for holder in [holder for holder in entry.holders if holder.startswith(prefix)]:
-                del entry.holders[holder]
+    def forget_session(self, session: str) -> None:
+        """Give back every place of a session that has ended, with or without saying so."""
+        for holder, entry in self._places.pop(session, {}).items():
+            entry.holders.pop(holder, None)
 
     def describe(self, agent_id: str, now: float) -> tuple[AgentInfo, ...]:
         """Return the instances of one agent, or of all, as the REST API shows them."""
-        return tuple(_info(entry, now) for entry in self if not agent_id or entry.agent_id == agent_id)
-
-
-def mode_of(capabilities: Mapping[str, object] | tuple[str, ...]) -> str:
-    """Read ``mode`` from capabilities; the oldest agents send a list, which says nothing of it."""
-    if isinstance(capabilities, tuple):
-        return ""
-    mode = str(capabilities.get("mode") or "")
-    return mode if mode in {"text", "voice", "hybrid"} else ""
-
-
-def _mark_alive(entry: Entry[Ref], now: float, wall_ms: int) -> None:
-    entry.health, entry.last_seen, entry.last_seen_ms = Health.HEALTHY, now, wall_ms
-
-
-def _status(entry: Entry[Ref]) -> str:
-    if entry.health is not Health.HEALTHY:
-        return "unhealthy"
-    return "draining" if entry.draining else "healthy"
-
-
-def _info(entry: Entry[Ref], now: float) -> AgentInfo:
-    return AgentInfo(
-        id=entry.agent_id,
-        url=entry.url,
-        port=entry.port,
-        status=_status(entry),
-        capabilities=entry.capabilities,
-        last_heartbeat_ms=entry.last_seen_ms,
-        active_sessions=entry.active_sessions,
-        links=len(entry.holders),
-        breaker=entry.breaker.state(now),
-    )
+        return tuple(entry.info(now) for entry in self if not agent_id or entry.agent_id == agent_id)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from actors.ids import AgentId, Instance
     from actors.link_end import FailureKind
+    from actors.redials import Urgency
 
 # --- session <-> registry ------------------------------------------------------------------------------------------
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 class PickInstance:
     """Which instance shall serve? Answered to ``reply_to`` with `InstancePicked` or `NoInstance`.
 
-    The choice reserves a place on the instance under ``holder`` (one name per link), until `ReleaseInstance`.
+    The choice reserves a place on the instance under ``holder``, ``<session>/<link>``, until `ReleaseInstance`.
     """
 
     reply_to: ActorAddress
@@ -29,6 +30,8 @@ class PickInstance:
     agent_id: AgentId
     exclude: frozenset[str] = frozenset()
     """URLs not to choose."""
+    redial: Urgency | None = None
+    """The caller has lost a link, or could not get one: he may have to wait for his turn, and is told so at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,14 @@ class InstancePicked:
 
     request: int
     instance: Instance
+
+
+@dataclass(frozen=True, slots=True)
+class PickQueued:
+    """First answer to a `PickInstance` that has to wait: the other one comes later, in about so many seconds."""
+
+    request: int
+    expected_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +70,9 @@ class ReleaseInstance:
 
 @dataclass(frozen=True, slots=True)
 class ForgetHolders:
-    """A session has ended, however: every place under a holder name that begins with ``prefix`` is given back."""
+    """A session has ended, however: every place of its links is given back."""
 
-    prefix: str
+    session: str
 
 
 @dataclass(frozen=True, slots=True)

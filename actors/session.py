@@ -11,6 +11,7 @@ from actors import failover, session_end, session_machine
 from actors.agent_link import LinkArgs
 from actors.ids import FALLBACK_AGENT, AgentId, Generation, SessionId
 from actors.messages import CloseLink, LinkHealthy, LinkReady, PatchMemory, ReadMemory, RelayEvent, TransferCall
+from actors.redials import Urgency
 from actors.registry_messages import (
     ForgetHolders,
     InstanceGone,
@@ -18,6 +19,7 @@ from actors.registry_messages import (
     InstancePicked,
     NoInstance,
     PickInstance,
+    PickQueued,
     ReleaseInstance,
 )
 from actors.session_events import SessionBegan, SessionEnded, SessionEvent
@@ -57,8 +59,9 @@ CALLS = "calls"
 
 MAX_REQUESTS = 64  # open requests from outside; a session has one caller and one console
 LINK = "link-"
+SPEAKING_S = 1.0
 _RELAY_EVENTS = RelayEvent.__args__  # of a closed union of classes
-_FROM_TREE = (LinkReady, LinkHealthy, InstancePicked, NoInstance, InstanceGone)
+_FROM_TREE = (LinkReady, LinkHealthy, InstancePicked, PickQueued, NoInstance, InstanceGone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,7 @@ class SessionActor(Parent):
             if self.state.stage not in {Stage.ENDING, Stage.ENDED}:  # the machine could not write it
                 verdict = Verdict.SHUTDOWN if isinstance(reason, Shutdown) else Verdict.OUR_BUG
                 self._trace(session_end.end_record(self.state, verdict, args.ports.now()))
-            self.send_to(args.registry, ForgetHolders(f"{args.session_id}/"))
+            self.send_to(args.registry, ForgetHolders(args.session_id))
 
     def restarts_left(self) -> int:
         """What remains of this session's budget."""
@@ -181,9 +184,9 @@ class SessionActor(Parent):
     def _perform(self, effect: fx.SessionEffect) -> None:
         relay = self.args.relay
         match effect:
-            case fx.Pick(generation, agent, exclude):
-                holder = self._holder(generation)
-                self._to_registry(PickInstance(self.myAddress, holder, generation, agent, exclude))
+            case fx.Pick(generation, agent, exclude, redial):
+                holder, urgency = self._holder(generation), self._urgency() if redial else None
+                self._to_registry(PickInstance(self.myAddress, holder, generation, agent, exclude, urgency))
             case fx.Release(generation, instance, failure):
                 self._to_registry(ReleaseInstance(self._holder(generation), instance, failure))
             case fx.MarkHealthy(instance):
@@ -236,6 +239,11 @@ class SessionActor(Parent):
     def _start_link(self, order: fx.StartLink) -> None:
         args = LinkArgs(order.generation, order.instance, order.init, self.args.ports, self.args.settings)
         self.start_child(failover.link_spec(f"{LINK}{order.generation}", args, self.args.settings))
+
+    def _urgency(self) -> Urgency:
+        age_s = self.args.relay.counters().caller_audio_age_s
+        speaks = (age_s is not None and age_s <= SPEAKING_S) or bool(self.state.turns.open())
+        return Urgency.SPEAKING if speaks else Urgency.SILENT
 
     def _holder(self, generation: Generation) -> str:
         return f"{self.args.session_id}/{generation}"

@@ -41,7 +41,7 @@ from actors.messages import (
     TransferCall,
 )
 from actors.receipt import SwapReason
-from actors.registry_messages import InstanceGone, InstancePicked, NoInstance
+from actors.registry_messages import InstanceGone, InstancePicked, NoInstance, PickQueued
 from actors.session_events import TranscriptLine
 from actors.session_state import (
     Asked,
@@ -95,6 +95,8 @@ def _react(r: Reaction, event: SessionInput) -> None:
             session_links.handle_exit(r, event)
         case InstancePicked():
             session_swaps.handle_picked(r, event)
+        case PickQueued():
+            session_swaps.handle_queued(r, event)
         case NoInstance():
             session_swaps.handle_none(r, event)
         case InstanceGone():

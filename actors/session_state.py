@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     )
     from actors.ports import AgentWire, Replayed
     from actors.receipt import Receipt
-    from actors.registry_messages import InstanceGone, InstancePicked, NoInstance
+    from actors.registry_messages import InstanceGone, InstancePicked, NoInstance, PickQueued
     from actors.swap import Swap
     from actors.verdict import Verdict
     from supervisor.reasons import ExitReason
@@ -176,7 +176,7 @@ class StopAsked:
 
 
 SessionInput: TypeAlias = (
-    "RelayEvent | LinkReady | LinkHealthy | LinkExited | InstancePicked | NoInstance | InstanceGone"
+    "RelayEvent | LinkReady | LinkHealthy | LinkExited | InstancePicked | PickQueued | NoInstance | InstanceGone"
     " | TimerDue | CutOverDone | Asked | TakenUp | StopAsked"
 )
 

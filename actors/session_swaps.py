@@ -33,7 +33,7 @@ from supervisor.reasons import Crashed, ExitReason
 if TYPE_CHECKING:
     from actors.messages import LinkReady
     from actors.ports import Replayed
-    from actors.registry_messages import InstancePicked, NoInstance
+    from actors.registry_messages import InstancePicked, NoInstance, PickQueued
     from actors.session_state import CutOverDone, Reaction
 
 UNREACHABLE = Crashed(LinkFailed(LinkEnd(FailureKind.UNREACHABLE, Phase.DIALLING, detail="no instance")))
@@ -63,7 +63,15 @@ def pick(r: Reaction, swap: Swap) -> None:
     """Ask the registry for an instance."""
     generation = r.next_generation()
     r.set(swap=swap.pick(generation))
-    r.do(Pick(generation, swap.target, swap.tried | r.state.barred), StartTimer(Timer.PICK, PICK_S))
+    redial = r.state.current is None and (swap.order.reason is SwapReason.FAILOVER or swap.dials > 0)
+    r.do(Pick(generation, swap.target, swap.tried | r.state.barred, redial), StartTimer(Timer.PICK, PICK_S))
+
+
+def handle_queued(r: Reaction, event: PickQueued) -> None:
+    """The registry lets us wait for our turn."""
+    swap = r.state.swap
+    if swap is not None and swap.step is Step.PICKING and swap.generation == event.request:
+        r.do(StartTimer(Timer.PICK, PICK_S + event.expected_s))
 
 
 def handle_picked(r: Reaction, event: InstancePicked) -> None:

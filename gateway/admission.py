@@ -8,33 +8,13 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from actors.token_bucket import TokenBucket
 from gateway.front_door import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gateway.front_door import RequestHead
-
-
-@dataclass(slots=True)
-class TokenBucket:
-    """So many a second, and so many at once; a rate of 0 bounds nothing. Pure."""
-
-    rate: float
-    burst: float
-    _tokens: float = math.inf
-    _at: float = 0.0
-
-    def take(self, now: float) -> float:
-        """Take one token; seconds until there will be one, 0 when it was taken."""
-        if self.rate <= 0:
-            return 0.0
-        self._tokens = min(self.burst, self._tokens + (now - self._at) * self.rate)
-        self._at = now
-        if self._tokens >= 1:
-            self._tokens -= 1
-            return 0.0
-        return (1 - self._tokens) / self.rate
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,9 @@ from loguru import logger
 
 from actors.ids import AgentId
 from actors.ports import Ports
+from actors.redials import RedialSettings
 from actors.registry import RegistryArgs
+from actors.registry_book import RegistrySettings
 from actors.routing import BANK_AGENTS
 from actors.store import StoreArgs
 from actors.topology import NODE, SESSIONS_PATH, STORE_PATH, NodeArgs, node_spec
@@ -282,7 +284,8 @@ class Gateway:
         settings = self.settings
         opened: Any = _sqlite(settings.data_dir) if settings.store == "sqlite" else MemoryStore
         known = {AgentId(agent): f"ws://127.0.0.1:{DEFAULT_PORTS[agent]}" for agent in BANK_AGENTS}
-        registry = RegistryArgs(self.ports, self.prober, STORE_PATH, known=known)
+        bounds = RegistrySettings(redials=RedialSettings(settings.redial_rate, settings.redial_burst))
+        registry = RegistryArgs(self.ports, self.prober, STORE_PATH, bounds, known)
         return NodeArgs(StoreArgs(opened), registry, max_sessions=settings.max_sessions)
 
     def _api_settings(self) -> ApiSettings:

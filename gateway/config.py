@@ -120,6 +120,10 @@ class Settings(BaseSettings):
     """New calls a second; 0: no bound."""
     connect_burst: int = Field(0, ge=0)
     """New calls at once, where there is a rate; 0: one second's worth."""
+    redial_rate: float = Field(100.0, ge=0)
+    """Callers a second who lost their agent and may dial the same instance; 0: no bound."""
+    redial_burst: int = Field(20, ge=1)
+    """Such callers at once."""
     per_address: int = Field(0, ge=0)
     """Calls at once from one address; 0: no bound, for callers may share a proxy."""
     caller_origins: Listed[str] = ()

@@ -20,7 +20,7 @@ def beat(book, now, **fields):
     return book.beat(Heartbeat(TRIAGE, **fields), now, int(now * 1000))
 
 
-def pick(book, holder="s#1", now=0.0, exclude=()):
+def pick(book, holder="s/1", now=0.0, exclude=()):
     return book.pick(PickInstance(None, holder, 1, TRIAGE, frozenset(exclude)), holder, now)
 
 
@@ -47,17 +47,17 @@ def test_the_register_is_bounded(book):
 def test_the_least_loaded_serves_and_equals_take_turns(book):
     register(book, ONE)
     register(book, TWO)
-    urls = [pick(book, f"s#{number}").url for number in range(4)]
+    urls = [pick(book, f"s/{number}").url for number in range(4)]
     assert sorted(urls) == [ONE, ONE, TWO, TWO]
-    book.release("s#0", Instance(TRIAGE, urls[0]), None, 0.0)
-    assert pick(book, "s#9").url == urls[0]
+    book.release("s/0", Instance(TRIAGE, urls[0]), None, 0.0)
+    assert pick(book, "s/9").url == urls[0]
 
 
 def test_calls_of_another_gateway_count_as_load(book):
     register(book, ONE)
     register(book, TWO)
     beat(book, 1.0, url=ONE, active_sessions=7)
-    assert [pick(book, f"s#{number}").url for number in range(3)] == [TWO] * 3
+    assert [pick(book, f"s/{number}").url for number in range(3)] == [TWO] * 3
 
 
 def test_excluded_and_dead_instances_are_not_chosen(book):
@@ -71,11 +71,11 @@ def test_excluded_and_dead_instances_are_not_chosen(book):
 
 def test_two_missed_beats_make_it_suspect_and_the_probe_decides(book):
     one, two = register(book, ONE), register(book, TWO)
-    assert pick(book, "s#1").url == ONE
+    assert pick(book, "s/1").url == ONE
     assert book.tick(30.0).suspects == ()
     assert set(map(id, book.tick(30.1).suspects)) == {id(one), id(two)}
     assert book.probed(two, alive=True, now=30.2, wall_ms=30_200) == []
-    assert book.probed(one, alive=False, now=30.2, wall_ms=30_200) == ["s#1"]
+    assert book.probed(one, alive=False, now=30.2, wall_ms=30_200) == ["s/1"]
     assert (one.health, two.health) == (Health.DEAD, Health.HEALTHY)
     assert [entry.url for entry in book.tick(90.2).removed] == [ONE]
 
@@ -144,8 +144,8 @@ def test_the_memory_of_registrations_is_bounded(book):
 def test_repeated_failures_take_it_out_of_the_choice_until_one_probe_succeeds(book):
     register(book)
     for number in range(2):
-        instance = pick(book, f"s#{number}")
-        book.release(f"s#{number}", instance, FailureKind.BROKEN, 1.0)
+        instance = pick(book, f"s/{number}")
+        book.release(f"s/{number}", instance, FailureKind.BROKEN, 1.0)
     assert pick(book, now=1.0) is None
     assert pick(book, "probe", now=6.1) is not None
     assert pick(book, "second", now=6.1) is None
@@ -157,16 +157,16 @@ def test_repeated_failures_take_it_out_of_the_choice_until_one_probe_succeeds(bo
 def test_ends_that_do_not_speak_against_the_instance_do_not_count(book, failure):
     register(book)
     for number in range(5):
-        book.release(f"s#{number}", pick(book, f"s#{number}"), failure, 1.0)
+        book.release(f"s/{number}", pick(book, f"s/{number}"), failure, 1.0)
     assert pick(book, now=1.0) is not None
 
 
 def test_places_of_a_session_that_vanished_are_given_back(book):
     entry = register(book)
-    for holder in ("s#1", "s#2", "other#1"):
+    for holder in ("s/1", "s/2", "other/1"):
         pick(book, holder)
-    book.forget_holders("s#")
-    assert set(entry.holders) == {"other#1"}
+    book.forget_session("s")
+    assert set(entry.holders) == {"other/1"}
 
 
 def test_the_url_it_is_dialled_at_may_differ_from_the_registered_one(book):
@@ -174,7 +174,7 @@ def test_the_url_it_is_dialled_at_may_differ_from_the_registered_one(book):
     entry.dial_url = ONE
     instance = pick(book)
     assert instance.url == ONE
-    book.release("s#1", instance, None, 0.0)
+    book.release("s/1", instance, None, 0.0)
     assert entry.holders == {}
 
 

@@ -423,7 +423,7 @@ def test_a_caller_who_leaves_is_waited_for_and_then_forgotten(live):
     document, ttl_s = live.shelf.saved["memories", SESSION]
     assert document["lastAgent"] == "banking"
     assert ttl_s == live.settings.memory_ttl_s
-    assert ForgetHolders(f"{SESSION}/") in live.asked
+    assert ForgetHolders(SESSION) in live.asked
     assert len(live.stage) == 4
 
 

@@ -4,31 +4,14 @@ import asyncio
 
 import pytest
 import websockets
-from hypothesis import given
-from hypothesis import strategies as st
 
-from gateway.admission import Admission, Bounds, TokenBucket
+from gateway.admission import Admission, Bounds
 from gateway.front_door import RequestHead
 from tests.gateway.test_calls import eventually, until
 
 
 def head(remote="10.0.0.1", **headers):
     return RequestHead("GET", "/sonic", headers, remote)
-
-
-@given(st.lists(st.floats(0, 5), min_size=1, max_size=200), st.floats(0.5, 20), st.integers(1, 20))
-def test_a_bucket_gives_no_more_than_its_rate(pauses, rate, burst):
-    bucket, now, taken = TokenBucket(rate, burst), 0.0, 0
-    for pause in pauses:
-        now += pause
-        wait_s = bucket.take(now)
-        taken += wait_s == 0
-        assert 0 <= wait_s <= 1 / rate
-    assert taken <= burst + now * rate + 1e-6
-
-
-def test_a_rate_of_nothing_bounds_nothing():
-    assert all(TokenBucket(0, 1).take(0) == 0 for _ in range(1000))
 
 
 def judge(bounds=None, checks=None, refused=None):

@@ -94,7 +94,7 @@ MUTANTS = {
     "a swap leaves the old link": (session_swaps, "close", closes_nothing),
     "a parked session waits for ever": (session_parking, "StartTimer", starts_no_park_timer),
     "places are not given back": (Book, "release", nothing),
-    "a killed session keeps its places": (Book, "forget_holders", nothing),
+    "a killed session keeps its places": (Book, "forget_session", nothing),
     "an ended call is not forgotten": (LiveCalls, "_forget", nothing),
     "restarts have no budget": (Budget, "remaining", has_an_endless_budget),
 }
