@@ -50,7 +50,6 @@ from supervisor.system_base import AsyncioSystemBase, actor_system
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from thespian.actors import ActorAddress
 
@@ -282,7 +281,8 @@ class Gateway:
 
     def _node_args(self) -> NodeArgs:
         settings = self.settings
-        opened: Any = _sqlite(settings.data_dir) if settings.store == "sqlite" else MemoryStore
+        in_memory = partial(MemoryStore, max_documents=settings.store_documents)
+        opened: Any = _sqlite(settings) if settings.store == "sqlite" else in_memory
         known = {AgentId(agent): f"ws://127.0.0.1:{DEFAULT_PORTS[agent]}" for agent in BANK_AGENTS}
         bounds = RegistrySettings(redials=RedialSettings(settings.redial_rate, settings.redial_burst))
         registry = RegistryArgs(self.ports, self.prober, STORE_PATH, bounds, known)
@@ -298,15 +298,15 @@ class Gateway:
         return Catalogue(self.settings.data_dir / "catalogue", self.settings.tools_dir)
 
 
-def _sqlite(folder: Path) -> Callable[[], SqliteStore]:
+def _sqlite(settings: Settings) -> Callable[[], SqliteStore]:
     """Open the file once before the tree needs it: what is wrong with it then is said once, and not retried."""
-    path = folder / "understudy.sqlite"
+    path = settings.data_dir / "understudy.sqlite"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         SqliteStore(path).close()
     except (OSError, sqlite3.Error) as error:
         raise StartError(f"the store {path} cannot be opened: {error}") from error
-    return partial(SqliteStore, path)
+    return partial(SqliteStore, path, max_documents=settings.store_documents)
 
 
 async def serve(settings: Settings) -> None:

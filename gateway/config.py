@@ -90,6 +90,8 @@ class Settings(BaseSettings):
     blackbox_words: bool = False
     """Whether they hold what was said, masked."""
     store: Literal["memory", "sqlite"] = "memory"
+    store_documents: int = Field(50_000, ge=100)
+    """Of each kind, kept at most; the one that was saved longest ago goes first."""
     data_dir: Path = Path("var")
     tools_dir: Path = Path(__file__).parent.parent / "agents" / "tools"
     """Where the tool definitions lie that ``/api/tools`` lists; the default is what our own agents load."""

@@ -145,6 +145,7 @@ class Metrics:
         deepest = max((len(cell.mailbox) for cell in self._base.engine.cells()), default=0)
         return [
             _gauge("actors", "Actors that live.", figures["actors"]),
+            _gauge("tasks", "Tasks of the event loop.", len(asyncio.all_tasks())),
             _gauge("mailbox_messages", "Messages that wait in mailboxes.", figures["waiting"]),
             _gauge("mailbox_depth_max", "Messages in the fullest mailbox.", deepest),
             _gauge("actor_timers", "Timers that run.", figures["timers"]),

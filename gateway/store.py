@@ -30,8 +30,9 @@ CREATE INDEX IF NOT EXISTS expiring ON kept (expires) WHERE expires IS NOT NULL;
 class MemoryStore:
     """A `Store` that ends with its process. Documents are kept as JSON, so both stores take and give the same."""
 
-    def __init__(self, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, now: Callable[[], float] = time.time, max_documents: int = MAX_DOCUMENTS) -> None:
         self._now = now
+        self._max = max_documents
         self._collections: dict[str, OrderedDict[str, tuple[float | None, str]]] = {}
 
     def load(self, collection: str, key: str) -> dict[str, object] | None:
@@ -51,7 +52,7 @@ class MemoryStore:
         documents = self._collections.setdefault(collection, OrderedDict())
         documents[key] = (None if ttl_s is None else self._now() + ttl_s, body)
         documents.move_to_end(key)
-        if len(documents) > MAX_DOCUMENTS:
+        if len(documents) > self._max:
             documents.popitem(last=False)
 
     def delete(self, collection: str, key: str) -> None:
@@ -73,8 +74,11 @@ class SqliteStore:
     was remembered of former ones.
     """
 
-    def __init__(self, path: Path | str, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, path: Path | str, now: Callable[[], float] = time.time, max_documents: int = MAX_DOCUMENTS
+    ) -> None:
         self._now = now
+        self._max = max_documents
         self._database = _open(path, now)
         self._sweep()
 
@@ -97,7 +101,7 @@ class SqliteStore:
             "INSERT INTO kept VALUES (?, ?, ?, ?)", (collection, key, None if ttl_s is None else now + ttl_s, body)
         )
         self._sizes[collection] = self._sizes.get(collection, 0) + 1 - gone
-        if self._sizes[collection] > MAX_DOCUMENTS:
+        if self._sizes[collection] > self._max:
             self._database.execute(
                 "DELETE FROM kept WHERE rowid = (SELECT min(rowid) FROM kept WHERE collection = ?)", (collection,)
             )

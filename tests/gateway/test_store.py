@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import store as stores
 from gateway.store import MemoryStore, SqliteStore
 from supervisor.testing import VirtualClock
 
@@ -92,8 +92,9 @@ def test_what_is_no_json_is_refused_where_it_is_saved(store: Store) -> None:
     assert store.load("memories", "a") is None
 
 
-def test_the_oldest_documents_of_a_full_collection_go_first(store: Store, monkeypatch) -> None:
-    monkeypatch.setattr(stores, "MAX_DOCUMENTS", 3)
+@pytest.mark.parametrize("kind", [MemoryStore, partial(SqliteStore, ":memory:")])
+def test_the_oldest_documents_of_a_full_collection_go_first(kind) -> None:
+    store = kind(max_documents=3)
     store.save("others", "z", {})
     for name in "abc":
         store.save("memories", name, {})
