@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: install up test check format thespian simulate autobahn clean
+.PHONY: install up test check format thespian simulate chaos soak autobahn clean
 
 install: $(VENV)/.dev-installed
 
@@ -46,6 +46,18 @@ SEEDS      ?= 1000
 SEED_START ?= 0
 simulate: $(VENV)/.dev-installed
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --start $(SEED_START)
+
+# A real gateway, real agents and live calls, all of them broken by a seed's schedule; ends with a table.
+CHAOS_SECONDS ?= 600
+CHAOS_CALLS   ?= 200
+CHAOS_SEED    ?= 1
+chaos: $(VENV)/.dev-installed
+	$(BIN)/python -m tests.chaos --seconds $(CHAOS_SECONDS) --calls $(CHAOS_CALLS) --seed $(CHAOS_SEED)
+
+# Calls opened, talked through and closed in one gateway; fails where anything stays behind.
+SESSIONS ?= 100000
+soak: $(VENV)/.dev-installed
+	$(BIN)/python -m benchmarks.soak --sessions $(SESSIONS)
 
 # The Autobahn suite through our sockets and relay; needs a Python 2.7, and says so where there is none.
 autobahn: $(VENV)/.dev-installed

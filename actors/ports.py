@@ -177,8 +177,15 @@ class Tracer(Protocol):
         """Observe; must not raise and must not block."""
 
 
+class StoreFailed(Exception):  # noqa: N818 - names what happened
+    """The store cannot serve now: a full disk, a lock that somebody else holds. It may be opened again later."""
+
+
 class Store(Protocol):
-    """Keeps what survives a session and a process; called by the store actor only."""
+    """Keeps what survives a session and a process; called by the store actor only. Each call may raise `StoreFailed`.
+
+    ``close`` raises nothing.
+    """
 
     def load(self, collection: str, key: str) -> dict[str, object] | None:
         """Read one document; None when absent or expired."""

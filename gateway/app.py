@@ -6,17 +6,17 @@ import asyncio
 import random
 import secrets
 import signal
-import sqlite3
 import time
 from contextlib import suppress
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from loguru import logger
 
 from actors.ids import AgentId
-from actors.ports import Ports
+from actors.ports import Ports, StoreFailed
 from actors.redials import RedialSettings
 from actors.registry import RegistryArgs
 from actors.registry_book import RegistrySettings
@@ -30,6 +30,7 @@ from gateway.blackbox import BlackBoxes
 from gateway.call_meter import CallMeter
 from gateway.catalogue import Catalogue
 from gateway.catalogue_api import CatalogueApi
+from gateway.chaos import Chaos
 from gateway.delay import DelayObjective
 from gateway.drain import Drain
 from gateway.front_door import Callbacks, FrontDoor, RequestHead
@@ -45,6 +46,7 @@ from gateway.rest import ApiSettings
 from gateway.resume import ResumeTokens
 from gateway.store import MemoryStore, SqliteStore
 from gateway.tracing import Tracing, langfuse, otlp
+from supervisor.backoff import Backoff
 from supervisor.messages import Runtime, Start, Started, Stop, TerminateChild, ToPath
 from supervisor.system_base import AsyncioSystemBase, actor_system
 
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from gateway.relay import CallerRelay
 
 START_S = 10.0
+REVIVE_MAX_S = 10.0
 STOP_POLL_S = 0.01
 IDLE_HTTP_S = 75.0  # longer than the minute that proxies keep theirs; aiohttp's own is an hour
 DAY_S = 86_400.0
@@ -104,8 +107,10 @@ class Gateway:
         self.drain = Drain(lambda: len(self.reception.calls), self._end_calls, self.ports.now, settings.drain_s)
         self.admission = self._admission()
         self.health = self._health()
+        self._documents = MemoryStore(max_documents=settings.store_documents)  # outlives its actor
         self._started = self.ports.now()
         self._node: ActorAddress
+        self._reviving: asyncio.Task[None] | None = None
         self._door: FrontDoor
         self.reception: Reception
         self._runner: web.AppRunner
@@ -117,12 +122,7 @@ class Gateway:
 
     async def start(self) -> None:
         """Start the tree, then listen. Raises `StartError` or ``OSError``."""
-        spec = node_spec(self._node_args())
-        self._node = self.system.createActor(spec.actor)
-        runtime = Runtime(sink=telemetry.Sinks((telemetry.SupervisionLog(), self.meters)))
-        answer = await self.base.ask_async(self._node, Start(NODE, NODE, 1, spec.args, runtime), START_S)
-        if not isinstance(answer, Started):
-            raise StartError(f"the supervisor tree did not start: {answer}")
+        await self._start_tree()
         catalogue = CatalogueApi(self._catalogue(), self.history, self.api.settings, self.status)
         self._runner = web.AppRunner(
             self.api.application([*catalogue.routes(), *self._operations()]),
@@ -154,6 +154,8 @@ class Gateway:
         await self.drain.stop()
         self.health.add("stopping", lambda: "the gateway is going down")
         self.pulse.stop()
+        if self._reviving is not None:
+            self._reviving.cancel()
         await self._stop_tree(self.settings.stop_s)
         await self._door.stop(self.settings.stop_s)
         await self.base.shutdown_async(self.settings.stop_s)
@@ -164,6 +166,32 @@ class Gateway:
         if self.history is not None:
             await asyncio.to_thread(self.history.close)
         await self._runner.cleanup()
+
+    async def _start_tree(self) -> None:
+        spec = node_spec(self._node_args())
+        self._node = self.system.createActor(spec.actor)
+        sinks = (telemetry.SupervisionLog(), self.meters, telemetry.WhenEnded(NODE, self._revive))
+        start = Start(NODE, NODE, 1, spec.args, Runtime(sink=telemetry.Sinks(sinks)))
+        answer = await self.base.ask_async(self._node, start, START_S)
+        if not isinstance(answer, Started):
+            raise StartError(f"the supervisor tree did not start: {answer}")
+
+    def _revive(self) -> None:
+        """The root has given up: nobody is above it but the process, which ends only when it is told to."""
+        logger.critical("the supervisor tree has given up; it is started anew")
+        self._reviving = asyncio.get_running_loop().create_task(self._start_tree_again(), name="revive")
+
+    async def _start_tree_again(self) -> None:
+        backoff = Backoff(0.2, 2.0, REVIVE_MAX_S)
+        for attempt in count():
+            await asyncio.sleep(backoff.delay(attempt, self.ports.random()))
+            try:
+                await self._start_tree()
+            except (StartError, TimeoutError) as error:
+                logger.critical("the supervisor tree does not start: {}", error)
+            else:
+                self.reception.move_to(self._node)
+                return
 
     async def _stop_tree(self, deadline_s: float) -> None:
         self.base.tell(self._node, Stop())
@@ -273,7 +301,7 @@ class Gateway:
 
     def _operations(self) -> list[web.RouteDef]:
         settings = self.api.settings
-        parts = (self.metrics, self.drain, self.boxes)
+        parts = (self.metrics, self.drain, self.boxes, Chaos(self.ask, enabled=self.settings.chaos))
         return [*self.health.routes(), *(route for part in parts for route in part.routes(settings))]
 
     def _bug(self, error: BaseException) -> None:
@@ -281,8 +309,7 @@ class Gateway:
 
     def _node_args(self) -> NodeArgs:
         settings = self.settings
-        in_memory = partial(MemoryStore, max_documents=settings.store_documents)
-        opened: Any = _sqlite(settings) if settings.store == "sqlite" else in_memory
+        opened: Any = _sqlite(settings) if settings.store == "sqlite" else lambda: self._documents
         known = {AgentId(agent): f"ws://127.0.0.1:{DEFAULT_PORTS[agent]}" for agent in BANK_AGENTS}
         bounds = RegistrySettings(redials=RedialSettings(settings.redial_rate, settings.redial_burst))
         registry = RegistryArgs(self.ports, self.prober, STORE_PATH, bounds, known)
@@ -304,7 +331,7 @@ def _sqlite(settings: Settings) -> Callable[[], SqliteStore]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         SqliteStore(path).close()
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, StoreFailed) as error:
         raise StartError(f"the store {path} cannot be opened: {error}") from error
     return partial(SqliteStore, path, max_documents=settings.store_documents)
 

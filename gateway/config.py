@@ -70,6 +70,8 @@ class Settings(BaseSettings):
     admin_token: SecretStr | None = None
     """Without a token the admin pages, history and every write answer ``admin_networks`` only."""
     admin_networks: Listed[IPvAnyNetwork] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+    chaos: bool = False
+    """Whether ``POST /admin/chaos/kill`` may kill actors."""
     cors_origins: Listed[str] = ("*",)
     body_limit: int = Field(100 * 1024, ge=1024)
     max_sessions: int = Field(10_000, ge=1)

@@ -68,6 +68,10 @@ class Reception:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._base.engine.close_endpoint(self._answers)
 
+    def move_to(self, node: ActorAddress) -> None:
+        """Start sessions in another tree from now on."""
+        self._node = node
+
     def welcome(self, client: ClientSocket, head: RequestHead) -> None:
         """Give an open socket its session."""
         token = head.query("resume")

@@ -6,14 +6,16 @@ import json
 import sqlite3
 import time
 from collections import OrderedDict
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loguru import logger
 
+from actors.ports import StoreFailed
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 MAX_DOCUMENTS = 50_000
 """Per collection: the document that was saved longest ago goes first."""
@@ -71,7 +73,7 @@ class SqliteStore:
     """A `Store` in one SQLite file; each write is one short transaction.
 
     A file that is no sound database is put aside under another name and a new one begun: calls matter more than what
-    was remembered of former ones.
+    was remembered of former ones. Raises `StoreFailed` where SQLite cannot read or write.
     """
 
     def __init__(
@@ -79,20 +81,45 @@ class SqliteStore:
     ) -> None:
         self._now = now
         self._max = max_documents
-        self._database = _open(path, now)
-        self._sweep()
+        with _failing():
+            self._database = _open(path, now)
+            self._sweep()
 
     def load(self, collection: str, key: str) -> dict[str, object] | None:
         """Read one document; None when absent, expired or beyond reading."""
-        row = self._database.execute(
-            "SELECT body FROM kept WHERE collection = ? AND key = ? AND (expires IS NULL OR expires > ?)",
-            (collection, key, self._now()),
-        ).fetchone()
+        with _failing():
+            row = self._database.execute(
+                "SELECT body FROM kept WHERE collection = ? AND key = ? AND (expires IS NULL OR expires > ?)",
+                (collection, key, self._now()),
+            ).fetchone()
         return None if row is None else _read(row[0])
 
     def save(self, collection: str, key: str, document: Mapping[str, object], ttl_s: float | None = None) -> None:
         """Write one document, replacing it. Raises ``TypeError`` for what is no JSON."""
         body = json.dumps(document)
+        with _failing():
+            self._save(collection, key, body, ttl_s)
+
+    def delete(self, collection: str, key: str) -> None:
+        """Remove one document; absent is fine."""
+        with _failing():
+            self._sizes[collection] = self._sizes.get(collection, 0) - self._remove(collection, key)
+
+    def keys(self, collection: str) -> list[str]:
+        """Return the keys of a collection that have not expired."""
+        with _failing():
+            rows = self._database.execute(
+                "SELECT key FROM kept WHERE collection = ? AND (expires IS NULL OR expires > ?) ORDER BY rowid",
+                (collection, self._now()),
+            )
+            return [key for (key,) in rows]
+
+    def close(self) -> None:
+        """Close the file."""
+        with suppress(sqlite3.Error):
+            self._database.close()
+
+    def _save(self, collection: str, key: str, body: str, ttl_s: float | None) -> None:
         now = self._now()
         if now >= self._sweep_at:
             self._sweep()
@@ -107,22 +134,6 @@ class SqliteStore:
             )
             self._sizes[collection] -= 1
 
-    def delete(self, collection: str, key: str) -> None:
-        """Remove one document; absent is fine."""
-        self._sizes[collection] = self._sizes.get(collection, 0) - self._remove(collection, key)
-
-    def keys(self, collection: str) -> list[str]:
-        """Return the keys of a collection that have not expired."""
-        rows = self._database.execute(
-            "SELECT key FROM kept WHERE collection = ? AND (expires IS NULL OR expires > ?) ORDER BY rowid",
-            (collection, self._now()),
-        )
-        return [key for (key,) in rows]
-
-    def close(self) -> None:
-        """Close the file."""
-        self._database.close()
-
     def _remove(self, collection: str, key: str) -> int:
         return self._database.execute("DELETE FROM kept WHERE collection = ? AND key = ?", (collection, key)).rowcount
 
@@ -133,6 +144,15 @@ class SqliteStore:
             self._database.execute("SELECT collection, count(*) FROM kept GROUP BY collection").fetchall()
         )
         self._sweep_at = now + SWEEP_S
+
+
+@contextmanager
+def _failing() -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        logger.warning("the store cannot serve: {}", error)  # once a trial: whoever calls waits before the next one
+        raise StoreFailed(str(error)) from error
 
 
 def _open(path: Path | str, now: Callable[[], float]) -> sqlite3.Connection:

@@ -12,7 +12,7 @@ from supervisor.reasons import describe, is_abnormal
 from supervisor.system_base import CreationFailed, DeadLetter, MessageFailed, SlowTurn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from actors.ids import SessionId
     from supervisor.events import EventSink, SupervisionEvent
@@ -32,6 +32,19 @@ class Sinks:
                 sink.emit(event)
             except Exception:  # noqa: BLE001 - telemetry never fails an actor
                 logger.exception("{} lost {}", type(sink).__name__, type(event).__name__)
+
+
+class WhenEnded:
+    """An `EventSink` that calls back when the supervisor at a path has given up."""
+
+    def __init__(self, path: str, call: Callable[[], None]) -> None:
+        self._path = path
+        self._call = call
+
+    def emit(self, event: SupervisionEvent) -> None:
+        """Look for that one event."""
+        if isinstance(event, events.Escalated) and event.path == self._path:
+            self._call()
 
 
 class SupervisionLog:
