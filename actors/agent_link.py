@@ -153,6 +153,8 @@ class AgentLink(Supervised):
                 self.dialling = None
                 wire.send({**self.args.init, "timestamp": int(self.args.ports.wall() * 1000)})
             case TellReady(wire):
+                if self.args.init.get("standby"):
+                    wire.stand_by()
                 self.tell_parent(LinkReady(generation, wire))
             case TellHealthy():
                 self.tell_parent(LinkHealthy(generation))

@@ -29,6 +29,7 @@ class Timer(StrEnum):
     PARK = "park"
     LINGER = "linger"
     GATE = "gate"
+    STANDBY = "standby"
     END = "end"
 
 
@@ -43,6 +44,7 @@ class Pick:
     agent_id: AgentId
     exclude: frozenset[str]
     redial: bool = False
+    standby: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +87,15 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class CutOver:
-    """Make the wire current; answered to the machine with `CutOverDone` before anything else."""
+    """Make the wire current; answered to the machine with `CutOverDone` before anything else.
+
+    ``brief`` is written to it first.
+    """
 
     generation: Generation
     wire: AgentWire
     instance: Instance
+    brief: Json | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,9 @@ class AgentWire(Protocol):
     def send(self, message: Json) -> None:
         """Write one JSON text frame; never blocks; without effect on a wire that has ended."""
 
+    def stand_by(self) -> None:
+        """Drop what was kept and keep nothing more, until it is current."""
+
     def close(self, verdict: Verdict) -> None:
         """Begin the closing handshake, bounded in time; `WireClosed` is delivered exactly once at its end."""
 
@@ -223,6 +226,8 @@ class SessionSettings:
     backoff_initial_s: float = 0.05
     backoff_max_s: float = 2.0
     memory_ttl_s: float = 3600.0
+    standby: bool = False
+    """Whether a proven call gets a second link that is kept ready, as far as the registry has room for it."""
     traced: bool = False
     """Whether sessions are traced, so that agents are told where their spans belong."""
     persona_agents: Mapping[str, str] = field(default_factory=dict)

@@ -31,6 +31,7 @@ from actors.registry_messages import (
     Registered,
     ReleaseInstance,
     ReportStatus,
+    StandbyRecalled,
 )
 from actors.store_messages import DocumentLoaded, LoadDocument, SaveDocument
 from supervisor.messages import NoSuchChild
@@ -155,6 +156,9 @@ class RegistryActor(Supervised):
                 self.send(wish.reply_to, NoInstance(wish.request, wish.agent_id, known))
             case instance:
                 self.send(wish.reply_to, InstancePicked(wish.request, instance))
+                if (recalled := self.book.recall()) is not None:
+                    holder, request = recalled
+                    self.send(holder, StandbyRecalled(request))
         return None
 
     # --- registering ---

@@ -34,6 +34,8 @@ class RegistrySettings:
     max_remembered: int = 256
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
     redials: RedialSettings = field(default_factory=RedialSettings)
+    warm_links: int = 0
+    """Up to so many links, standbys are kept besides those of calls."""
 
 
 class RegistryFull(Exception):  # noqa: N818 - names the state, as the answer to the agent reads
@@ -54,7 +56,7 @@ class Tick(Generic[Ref]):
 class Book(Generic[Ref]):
     """The register of instances."""
 
-    __slots__ = ("_choices", "_entries", "_places", "_remembered", "settings")
+    __slots__ = ("_choices", "_entries", "_places", "_remembered", "_standbys", "settings")
 
     def __init__(self, settings: RegistrySettings | None = None) -> None:
         self.settings = settings or RegistrySettings()
@@ -62,6 +64,7 @@ class Book(Generic[Ref]):
         self._remembered: OrderedDict[tuple[str, str], Register] = OrderedDict()
         self._choices = 0
         self._places: dict[str, dict[str, Entry[Ref]]] = {}
+        self._standbys: dict[str, tuple[Ref, int]] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -193,6 +196,8 @@ class Book(Generic[Ref]):
 
         A redial has to wait while all of them have been dialled again as often as they are allowed.
         """
+        if wish.standby and self._links() >= self.settings.warm_links:
+            return None
         candidates = [
             entry
             for entry in self.of_agent(wish.agent_id)
@@ -216,11 +221,14 @@ class Book(Generic[Ref]):
             entry.redials.take(now)
         entry.holders[wish.holder] = reply_to
         self._places.setdefault(session_of(wish.holder), {})[wish.holder] = entry
+        if wish.standby:
+            self._standbys[wish.holder] = (reply_to, wish.request)
         return entry.instance
 
     def release(self, holder: str, instance: Instance, failure: FailureKind | None, now: float) -> None:
         """Give a place back; a failure that speaks against the instance feeds its breaker."""
         self._places.get(session_of(holder), {}).pop(holder, None)
+        self._standbys.pop(holder, None)
         entry = self.find(instance.agent_id, instance.url)
         if entry is None:
             return
@@ -232,6 +240,16 @@ class Book(Generic[Ref]):
         """Give back every place of a session that has ended, with or without saying so."""
         for holder, entry in self._places.pop(session, {}).items():
             entry.holders.pop(holder, None)
+            self._standbys.pop(holder, None)
+
+    def recall(self) -> tuple[Ref, int] | None:
+        """Whose standby has to go, the oldest, and its request; None while there is room."""
+        if not self._standbys or self._links() <= self.settings.warm_links:
+            return None
+        return self._standbys.pop(next(iter(self._standbys)))
+
+    def _links(self) -> int:
+        return sum(len(entry.holders) for entry in self._entries.values())
 
     def describe(self, agent_id: str, now: float) -> tuple[AgentInfo, ...]:
         """Return the instances of one agent, or of all, as the REST API shows them."""

@@ -32,6 +32,8 @@ class PickInstance:
     """URLs not to choose."""
     redial: Urgency | None = None
     """The caller has lost a link, or could not get one: he may have to wait for his turn, and is told so at once."""
+    standby: bool = False
+    """For a second link: only where there is room beyond the calls, and taken back when there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,13 @@ class PickQueued:
 
     request: int
     expected_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StandbyRecalled:
+    """registry -> session: the place of that standby is needed for a call."""
+
+    request: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from actors.registry_messages import (
     PickInstance,
     PickQueued,
     ReleaseInstance,
+    StandbyRecalled,
 )
 from actors.session_events import SessionBegan, SessionEnded, SessionEvent
 from actors.session_state import (
@@ -61,7 +62,7 @@ MAX_REQUESTS = 64  # open requests from outside; a session has one caller and on
 LINK = "link-"
 SPEAKING_S = 1.0
 _RELAY_EVENTS = RelayEvent.__args__  # of a closed union of classes
-_FROM_TREE = (LinkReady, LinkHealthy, InstancePicked, PickQueued, NoInstance, InstanceGone)
+_FROM_TREE = (LinkReady, LinkHealthy, InstancePicked, PickQueued, NoInstance, StandbyRecalled, InstanceGone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,7 @@ class SessionActor(Parent):
             "agent": state.agent,
             "url": state.current.instance.url if state.current else None,
             "generation": state.current.generation if state.current else None,
+            "standby": state.standby.instance.url if state.standby and state.standby.instance else None,
             "swaps": record.swaps,
             "causes": record.causes,
             "to_agent": {"frames": counters.to_agent_frames, "bytes": counters.to_agent_bytes},
@@ -184,9 +186,9 @@ class SessionActor(Parent):
     def _perform(self, effect: fx.SessionEffect) -> None:
         relay = self.args.relay
         match effect:
-            case fx.Pick(generation, agent, exclude, redial):
+            case fx.Pick(generation, agent, exclude, redial, standby):
                 holder, urgency = self._holder(generation), self._urgency() if redial else None
-                self._to_registry(PickInstance(self.myAddress, holder, generation, agent, exclude, urgency))
+                self._to_registry(PickInstance(self.myAddress, holder, generation, agent, exclude, urgency, standby))
             case fx.Release(generation, instance, failure):
                 self._to_registry(ReleaseInstance(self._holder(generation), instance, failure))
             case fx.MarkHealthy(instance):
@@ -197,7 +199,9 @@ class SessionActor(Parent):
                 self.send_to_child(f"{LINK}{generation}", CloseLink(verdict))
             case fx.Hold():
                 relay.hold()
-            case fx.CutOver(generation, wire, instance):
+            case fx.CutOver(generation, wire, instance, brief):
+                if brief is not None:
+                    wire.send(brief)
                 self._react(CutOverDone(generation, relay.cut_over(wire, generation, instance)))
             case fx.ForwardText(text):
                 relay.forward_text(text)

@@ -45,6 +45,15 @@ def close(r: Reaction, generation: Generation, instance: Instance, verdict: Verd
     r.do(StopLink(generation, verdict))
 
 
+def close_standby(r: Reaction, verdict: Verdict = Verdict.SWAPPED) -> None:
+    """Give the standby link up, however far it is."""
+    standby = r.state.standby
+    if standby is not None:
+        if standby.instance is not None:
+            close(r, standby.generation, standby.instance, verdict)
+        r.set(standby=None)
+
+
 def record_cause(r: Reaction, cause: str) -> None:
     """Note why a link was lost, for the end record."""
     record = r.state.record
@@ -96,6 +105,7 @@ def end(r: Reaction, verdict: Verdict) -> None:
     current = state.current
     if current is not None:
         close(r, current.generation, current.instance, verdict)
+    close_standby(r, verdict)
     r.do(*(CancelTimer(name) for name in Timer))
     words = session_words.goodbye(verdict)
     if state.caller_there and words is not None:

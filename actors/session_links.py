@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
-from actors import failover, session_parking, session_words
+from actors import failover, session_parking, session_swaps, session_words, standby
 from actors.effects import CancelTimer, Emit, Hold, MarkHealthy, Release, Repeat, Timer, ToCaller
 from actors.failover import TABLE, Cause, Fault
 from actors.link_end import FailureKind, LinkEnd, LinkFailed, Phase
 from actors.receipt import SwapReason
+from actors.registry_messages import InstanceGone, InstancePicked, NoInstance, PickQueued, StandbyRecalled
 from actors.session_end import close, end, finish, finish_if_closed, record_cause
 from actors.session_events import LinkEnded, LinkLost
 from actors.session_state import Stage
@@ -21,10 +22,26 @@ from supervisor.reasons import Crashed, ExitReason
 if TYPE_CHECKING:
     from actors.ids import AgentId, Generation, Instance
     from actors.messages import AgentReported, LinkHealthy
-    from actors.registry_messages import InstanceGone
-    from actors.session_state import Current, LinkExited, Reaction
+    from actors.session_state import Current, LinkExited, Reaction, RegistrySays
 
 _DIALLED = frozenset({Step.DIALLING, Step.CUTTING_OVER})
+
+
+def handle_registry(r: Reaction, event: RegistrySays) -> None:
+    """The registry answers a wish, or has something to say by itself."""
+    match event:
+        case InstancePicked():
+            session_swaps.handle_picked(r, event)
+        case PickQueued():
+            session_swaps.handle_queued(r, event)
+        case NoInstance():
+            session_swaps.handle_none(r, event)
+        case StandbyRecalled():
+            standby.handle_recalled(r, event)
+        case InstanceGone():
+            handle_gone(r, event)
+        case _:
+            assert_never(event)
 
 
 def handle_exit(r: Reaction, event: LinkExited) -> None:
@@ -36,6 +53,9 @@ def handle_exit(r: Reaction, event: LinkExited) -> None:
     elif swap is not None and swap.generation == event.generation and swap.step in _DIALLED and swap.instance:
         r.do(Release(event.generation, swap.instance, _against(event.reason)))
         _dial_failed(r, swap, swap.instance, event.reason)
+    elif standby.is_it(r, event.generation):
+        standby.handle_exit(r, _against(event.reason))
+        return
     else:
         _closed(r, event.generation)
     if r.state.stage is Stage.OPEN:
@@ -128,9 +148,12 @@ def handle_fatal(r: Reaction, event: AgentReported) -> None:
 def handle_healthy(r: Reaction, event: LinkHealthy) -> None:
     """The current link was live for the stable interval."""
     current = r.state.current
-    if current is not None and current.generation == event.generation:
+    if standby.is_it(r, event.generation):
+        standby.handle_healthy(r, event)
+    elif current is not None and current.generation == event.generation:
         earn(r)
         r.set(returned=0)
+        standby.wish(r)
 
 
 def earn(r: Reaction) -> None:
@@ -143,6 +166,7 @@ def earn(r: Reaction) -> None:
 
 def handle_gone(r: Reaction, event: InstanceGone) -> None:
     """The registry dropped the instance: move while the link still works, or stay if there is nowhere to go."""
+    standby.handle_gone(r, event)
     current = r.state.current
     if current is None or r.state.swap is not None or r.state.stage is not Stage.OPEN:
         return
@@ -169,6 +193,8 @@ def handle_swap_timer(r: Reaction, name: Timer) -> None:
             session_parking.leave_link(r)
         case Timer.PARK if r.state.is_parked:
             end(r, Verdict.CALLER_LEFT)
+        case Timer.STANDBY:
+            standby.wish(r)
         case Timer.END:
             finish(r)
         case (

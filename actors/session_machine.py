@@ -11,7 +11,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from actors import handoff, intent, routing, session_end, session_links, session_parking, session_swaps, session_words
+from actors import (
+    handoff,
+    intent,
+    routing,
+    session_end,
+    session_links,
+    session_parking,
+    session_swaps,
+    session_words,
+)
 from actors import memory as memories
 from actors.effects import CancelTimer, Emit, ForwardText, Reply, SaveMemory, SessionEffect, StartTimer, Timer, ToAgent
 from actors.handoff import GRACE_S, VERIFIED_REASON, Handoff
@@ -41,7 +50,7 @@ from actors.messages import (
     TransferCall,
 )
 from actors.receipt import SwapReason
-from actors.registry_messages import InstanceGone, InstancePicked, NoInstance, PickQueued
+from actors.registry_messages import InstanceGone, InstancePicked, NoInstance, PickQueued, StandbyRecalled
 from actors.session_events import TranscriptLine
 from actors.session_state import (
     Asked,
@@ -93,14 +102,8 @@ def _react(r: Reaction, event: SessionInput) -> None:
             session_links.handle_healthy(r, event)
         case LinkExited():
             session_links.handle_exit(r, event)
-        case InstancePicked():
-            session_swaps.handle_picked(r, event)
-        case PickQueued():
-            session_swaps.handle_queued(r, event)
-        case NoInstance():
-            session_swaps.handle_none(r, event)
-        case InstanceGone():
-            session_links.handle_gone(r, event)
+        case InstancePicked() | PickQueued() | NoInstance() | StandbyRecalled() | InstanceGone():
+            session_links.handle_registry(r, event)
         case CutOverDone():
             session_swaps.handle_cut_over(r, event)
         case TimerDue(Timer.GATE):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actors import session_swaps
+from actors import session_swaps, standby
 from actors.effects import CancelTimer, CloseCaller, Hold, Repeat, StartTimer, Timer
 from actors.receipt import Outcome, SwapReason
 from actors.session_end import abandon_swap, close, end, finish_if_closed, remember_agent
@@ -37,6 +37,7 @@ def handle_gone(r: Reaction, event: CallerGone) -> None:
         end(r, Verdict.CALLER_LEFT)
         return
     remember_agent(r)
+    standby.drop(r)
     r.do(StartTimer(Timer.PARK, window_s), StartTimer(Timer.LINGER, settings.linger_s))
     if r.state.current is None:
         leave_link(r)
@@ -53,6 +54,7 @@ def handle_returned(r: Reaction, _: CallerReturned) -> None:
         return  # another socket of the same caller: nothing else changes
     r.set(caller_there=True)
     r.do(CancelTimer(Timer.PARK), CancelTimer(Timer.LINGER))
+    standby.wish_later(r)
     if state.current is None and state.swap is None:
         reopen(r)
     elif state.current is None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     )
     from actors.ports import AgentWire, Replayed
     from actors.receipt import Receipt
-    from actors.registry_messages import InstanceGone, InstancePicked, NoInstance, PickQueued
+    from actors.registry_messages import InstanceGone, InstancePicked, NoInstance, PickQueued, StandbyRecalled
     from actors.swap import Swap
     from actors.verdict import Verdict
     from supervisor.reasons import ExitReason
@@ -71,6 +71,16 @@ class Current:
 
 
 @dataclass(frozen=True, slots=True)
+class Standby:
+    """A second link: asked for, being built while it has an instance, ready when it has a wire."""
+
+    generation: Generation
+    instance: Instance | None = None
+    wire: AgentWire | None = None
+    healthy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """What the end record will say."""
 
@@ -92,6 +102,7 @@ class Session:
     agent: AgentId = FALLBACK_AGENT
     current: Current | None = None
     swap: Swap | None = None
+    standby: Standby | None = None
     closing: tuple[tuple[Generation, Instance], ...] = ()
     """Links that were asked to end and have not."""
     memory: Mapping[str, object] = field(default_factory=dict)
@@ -175,8 +186,9 @@ class StopAsked:
     """The node is going down."""
 
 
+RegistrySays: TypeAlias = "InstancePicked | PickQueued | NoInstance | StandbyRecalled | InstanceGone"
 SessionInput: TypeAlias = (
-    "RelayEvent | LinkReady | LinkHealthy | LinkExited | InstancePicked | PickQueued | NoInstance | InstanceGone"
+    "RelayEvent | LinkReady | LinkHealthy | LinkExited | RegistrySays"
     " | TimerDue | CutOverDone | Asked | TakenUp | StopAsked"
 )
 

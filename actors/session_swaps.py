@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from actors import failover, session_words
+from actors import failover, session_words, standby
 from actors.effects import (
     CancelTimer,
     CutOver,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from actors.session_state import CutOverDone, Reaction
 
 UNREACHABLE = Crashed(LinkFailed(LinkEnd(FailureKind.UNREACHABLE, Phase.DIALLING, detail="no instance")))
+NOBODY_S = 0.5  # until the registry is asked again
 CLOSE_MARGIN_S = 0.5  # the old link drops its wire at its own deadline; this one only bounds the wait for its exit
 ANNOUNCED = frozenset({SwapReason.HANDOFF, SwapReason.TRANSFER})
 
@@ -44,6 +45,9 @@ ANNOUNCED = frozenset({SwapReason.HANDOFF, SwapReason.TRANSFER})
 def begin(r: Reaction, order: Order, *, avoid: str = "") -> None:
     """Begin a swap: from now on the caller's words belong to the next link."""
     swap = Swap(order, order.target, r.state.generation, tried=frozenset({avoid} - {""}))
+    standby.drop(r)
+    if order.reason is SwapReason.HANDOFF:
+        r.set(turns=r.state.turns.answered())  # the wish to hand over is what the agent has to say
     r.do(Hold())
     if r.state.current is not None:
         r.do(StartTimer(Timer.SWAP, r.state.settings.swap_s))
@@ -76,6 +80,9 @@ def handle_queued(r: Reaction, event: PickQueued) -> None:
 
 def handle_picked(r: Reaction, event: InstancePicked) -> None:
     """An instance: dial it, once no link of ours to it is left."""
+    if standby.is_it(r, event.request):
+        standby.handle_picked(r, event)
+        return
     swap = r.state.swap
     if swap is None or swap.step is not Step.PICKING or swap.generation != event.request:
         r.do(Release(Generation(event.request), event.instance))
@@ -112,6 +119,9 @@ def dial(r: Reaction, swap: Swap, instance: Instance) -> None:
 
 def handle_none(r: Reaction, event: NoInstance) -> None:
     """Nobody left to dial: the old one stays, or wait, or fall back, or give up."""
+    if standby.is_it(r, event.request):
+        standby.handle_none(r, event)
+        return
     swap = r.state.swap
     if swap is None or swap.step is not Step.PICKING or swap.generation != event.request:
         return
@@ -119,8 +129,8 @@ def handle_none(r: Reaction, event: NoInstance) -> None:
     on_fallback = swap.target == FALLBACK_AGENT
     if r.state.current is not None:
         go_back(r, swap, f"{swap.target} cannot be reached" if event.known else f"there is no agent {swap.target}")
-    elif not event.known and swap.order.reason is SwapReason.START and on_fallback:
-        _back_off(r, swap, r.state.settings.backoff_max_s)  # agents may still be on their way: patience decides
+    elif on_fallback and (event.known or swap.order.reason is SwapReason.START):
+        _back_off(r, swap, NOBODY_S)  # nobody was dialled, and somebody may be on his way: patience decides
     elif swap.row.when_none is WhenNone.FALL_BACK or (not event.known and (swap.fell_back or not on_fallback)):
         fall_back(r, swap)
     elif swap.tried:
@@ -152,7 +162,9 @@ def follow(r: Reaction, swap: Swap, reason: ExitReason, url: str) -> None:
             returned = state.returned + (row.returns is not None)
             r.set(budget=state.budget.spend(state.settings, r.moment.now), barred=barred, returned=returned)
             swap = swap.failed(row, url, after_s)
-            if url:
+            if (promoted := standby.promote(r, swap)) is not None:
+                cut_over(r, promoted)
+            elif url:
                 pick(r, swap)
             else:
                 _back_off(r, swap, after_s)
@@ -185,24 +197,38 @@ def give_up(r: Reaction) -> None:
 
 def handle_ready(r: Reaction, event: LinkReady) -> None:
     """The next link is ready: announce it, then cut over, so that its first words follow the announcement."""
+    if standby.is_it(r, event.generation):
+        standby.handle_ready(r, event)
+        return
     swap = r.state.swap
     if swap is None or swap.step is not Step.DIALLING or swap.generation != event.generation or not swap.instance:
         return
     if swap.order.reason in ANNOUNCED and not swap.fell_back:
         r.do(ToCaller(session_words.handoff_event(swap, r.moment.wall_ms)))
-    r.set(swap=swap.cutting_over(event.wire))
     if r.state.current is not None:
         leave_turns(r, swap)
-    r.do(CutOver(event.generation, event.wire, swap.instance))
+    cut_over(r, swap.cutting_over(event.wire))
+
+
+def cut_over(r: Reaction, swap: Swap) -> None:
+    """Let the relay forward through the next link."""
+    r.set(swap=swap)
+    if swap.wire is not None and swap.instance is not None:
+        r.do(CutOver(swap.generation, swap.wire, swap.instance, swap.brief))
 
 
 def leave_turns(r: Reaction, swap: Swap) -> None:
-    """The old link goes: its open turns go to the next one of the same agent; with another, they are closed."""
+    """The old link goes: its open turns go to the next one of the same agent.
+
+    Another agent does not get them; where one may have been lost with the agent that handed over, the caller is told.
+    """
     if swap.order.target == r.state.agent:
         r.do(Repeat(r.state.turns.repeated()))
         r.set(turns=r.state.turns.agent_lost())
-    else:
-        r.set(turns=r.state.turns.agent_left_behind())
+        return
+    if r.state.turns.doubtful:
+        r.do(ToCaller(session_words.partial(swap.target)))
+    r.set(turns=r.state.turns.agent_left_behind())
 
 
 def go_back(r: Reaction, swap: Swap, error: str) -> None:
@@ -225,7 +251,12 @@ def handle_cut_over(r: Reaction, event: CutOverDone) -> None:
     if swap.step is Step.RETURNING:
         _finish_return(r, swap, event.replayed)
     elif swap.step is Step.CUTTING_OVER and swap.instance is not None and swap.wire is not None:
-        _finish_swap(r, swap, Current(event.generation, swap.instance, swap.wire, r.moment.now), event.replayed)
+        _finish_swap(
+            r,
+            swap,
+            Current(event.generation, swap.instance, swap.wire, r.moment.now, healthy=swap.proven),
+            event.replayed,
+        )
 
 
 def _finish_swap(r: Reaction, swap: Swap, current: Current, replayed: Replayed) -> None:
@@ -240,6 +271,9 @@ def _finish_swap(r: Reaction, swap: Swap, current: Current, replayed: Replayed) 
     turns = r.state.turns.cut_over()
     r.set(current=current, agent=swap.target, swap=None, silent_since=None, turns=turns, gate=None)
     remember_agent(r)
+    if swap.proven:
+        r.set(budget=r.state.budget.healthy())
+        standby.wish_later(r)
 
 
 def _finish_return(r: Reaction, swap: Swap, replayed: Replayed) -> None:

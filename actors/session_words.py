@@ -10,7 +10,7 @@ from actors.trace_context import traceparent
 from actors.verdict import Verdict
 
 if TYPE_CHECKING:
-    from actors.ids import AgentId
+    from actors.ids import AgentId, Generation
     from actors.ports import Json, Replayed
     from actors.session_state import Session
     from actors.swap import Swap
@@ -48,6 +48,30 @@ def session_init(state: Session, swap: Swap) -> Json:
     if state.turns.stashed:
         message["pendingText"] = [text.text for text in state.turns.stashed]
     if state.turns.tool is not None and swap.order.reason in _CONTINUES:
+        message["inFlight"] = {"toolName": state.turns.tool.tool, "toolUseId": state.turns.tool.use_id}
+    return message
+
+
+def standby_init(state: Session, generation: Generation) -> Json:
+    """Introduce the caller to an agent that may be needed: it waits, and says nothing."""
+    message: dict[str, object] = {
+        "type": "session_init",
+        "sessionId": state.id,
+        "traceId": state.id,
+        "memory": dict(state.memory),
+        "graphState": memories.graph_state(state.memory),
+        "resume": True,
+        "standby": True,
+    }
+    return message | ({"traceparent": traceparent(state.id, generation)} if state.settings.traced else {})
+
+
+def promotion(state: Session, wall_ms: int) -> Json:
+    """To the agent that waited: the caller is yours, and this is what is known by now."""
+    message = {**memory_update(state, wall_ms), "promoted": True}
+    if state.turns.stashed:
+        message["pendingText"] = [text.text for text in state.turns.stashed]
+    if state.turns.tool is not None:
         message["inFlight"] = {"toolName": state.turns.tool.tool, "toolUseId": state.turns.tool.use_id}
     return message
 
@@ -97,12 +121,14 @@ def fallback(agent: AgentId, lost: AgentId) -> Json:
     return {"type": "status", "state": "fallback", "agent": agent, "message": words}
 
 
+def partial(agent: AgentId) -> Json:
+    """To the caller: some of what he said may not have been heard."""
+    words = "Some of what you said last may not have been heard. If you miss an answer, please say it again."
+    return {"type": "status", "state": "restored", "agent": agent, "memory": "partial", "message": words}
+
+
 def restored(state: Session, swap: Swap, replayed: Replayed) -> Json:
     """To the caller: an agent is there again, and how much it knows."""
-    lost_some = state.turns.tool is not None or state.turns.doubtful > 0 or replayed.dropped_frames > 0
-    return {
-        "type": "status",
-        "state": "restored",
-        "agent": swap.target,
-        "memory": "partial" if lost_some else "restored",
-    }
+    if state.turns.tool is not None or state.turns.doubtful > 0 or replayed.dropped_frames > 0:
+        return partial(swap.target)
+    return {"type": "status", "state": "restored", "agent": swap.target, "memory": "restored"}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from actors.ids import AgentId, Generation, Instance
-    from actors.ports import AgentWire, Replayed
+    from actors.ports import AgentWire, Json, Replayed
 
 MAX_DIALS_BEFORE_RETURN = 3
 """Dials of a hand-off while the old agent waits; then the old one stays."""
@@ -75,6 +75,10 @@ class Swap:
     after_s: float = 0.0
     wire: AgentWire | None = None
     error: str = ""
+    brief: Json | None = None
+    """What the next link is told at the cut-over."""
+    proven: bool = False
+    """The next link has earned its health already: it was a standby."""
 
     @property
     def fell_back(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 
 from loguru import logger
@@ -70,6 +70,7 @@ class Session:
         self._idle = asyncio.Event()
         self._idle.set()
         self._tasks: list[asyncio.Task[None]] = []
+        self._is_standby = False
 
     def __repr__(self) -> str:
         return f"<Session {self._call or 'not initialised'}, {self._waiting.qsize()} waiting>"
@@ -125,6 +126,8 @@ class Session:
             await self._handle_text(self._call, message)
         elif kind == "memory_update":
             self._call.refresh(Opening.of(message, "").memory)
+            if self._is_standby and message.get("promoted") is True:
+                self._begin(self._call, replace(Opening.of(message, ""), resume=True))
         elif kind in {"end_audio", "end_of_speech"}:
             if self._ear:
                 self._ear.end_of_speech()
@@ -144,6 +147,13 @@ class Session:
         await call.send("connected", sessionId=call.session_id)
         if self._voice:
             await call.send("session_start", sessionId=call.session_id, data={"sessionId": call.session_id})
+        if message.get("standby") is True:
+            self._is_standby = True  # another instance serves the caller; we are told when he is ours
+        else:
+            self._begin(call, opening)
+
+    def _begin(self, call: Call, opening: Opening) -> None:
+        self._is_standby = False
         logger.info("Session {} begins with {}{}", call.session_id, self._agent_id, " again" * opening.resume)
         self._spawn(self._turns(call, opening), f"{call.session_id}/turns")
 

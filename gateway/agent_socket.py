@@ -50,6 +50,8 @@ class Part(Enum):
     """A wire's part in its session; only moves forward."""
 
     KEEPING = auto()
+    SILENT = auto()
+    """A standby: what it says before it is current has no effect."""
     CURRENT = auto()
     RETIRED = auto()
 
@@ -80,6 +82,13 @@ class AgentSocket(SocketCore):
     def abort(self) -> None:
         """Drop the connection now."""
         self.drop()
+
+    def stand_by(self) -> None:
+        """Forget what was kept, and keep nothing more."""
+        self.part = Part.SILENT
+        self._kept.clear()
+        self._kept_bytes = 0
+        self.resume_reading(Pause.KEPT_FULL)
 
     def become_current(self, sink: AgentSink) -> None:
         """Play what was kept into ``sink``, then forward directly."""

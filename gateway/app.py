@@ -311,7 +311,8 @@ class Gateway:
         settings = self.settings
         opened: Any = _sqlite(settings) if settings.store == "sqlite" else lambda: self._documents
         known = {AgentId(agent): f"ws://127.0.0.1:{DEFAULT_PORTS[agent]}" for agent in BANK_AGENTS}
-        bounds = RegistrySettings(redials=RedialSettings(settings.redial_rate, settings.redial_burst))
+        redials = RedialSettings(settings.redial_rate, settings.redial_burst)
+        bounds = RegistrySettings(redials=redials, warm_links=settings.warm_links)
         registry = RegistryArgs(self.ports, self.prober, STORE_PATH, bounds, known)
         return NodeArgs(StoreArgs(opened), registry, max_sessions=settings.max_sessions)
 

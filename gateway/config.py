@@ -124,6 +124,8 @@ class Settings(BaseSettings):
     """New calls a second; 0: no bound."""
     connect_burst: int = Field(0, ge=0)
     """New calls at once, where there is a rate; 0: one second's worth."""
+    warm_links: int = Field(0, ge=0)
+    """Calls get a second, silent link to another instance while there are fewer links than this; 0: no call does."""
     redial_rate: float = Field(100.0, ge=0)
     """Callers a second who lost their agent and may dial the same instance; 0: no bound."""
     redial_burst: int = Field(20, ge=1)
@@ -173,6 +175,7 @@ class Settings(BaseSettings):
             park_s=self.park_s,
             linger_s=self.linger_s,
             memory_ttl_s=self.memory_ttl_s,
+            standby=self.warm_links > 0,
             traced=bool(self.otlp_endpoint or self.langfuse_public_key),
         )
 

@@ -375,6 +375,14 @@ def test_what_a_left_instance_had_not_answered_is_said_to_the_next(live):
     assert texts(live.wire) == ["two"]
 
 
+def test_what_was_said_with_the_wish_to_be_handed_over_may_be_lost_and_is_told(world):
+    world.caller(CallerChose("triage"), CallerText("my balance"))
+    world.caller(*handoff())
+    assert not world.relay.told("status")
+    world.caller(CallerText("one"), CallerText("two"), HandoffRequested(2, "banking"))
+    assert world.relay.told("status")[-1]["memory"] == "partial"
+
+
 def test_an_instance_that_leaves_and_dies_before_the_next_is_there_takes_nothing_along(live):
     live.agents["banking"] = ["b2"]
     live.dialer.behaviour["b2"] = "manual"

@@ -27,10 +27,13 @@ class Wire:
         self.url, self.deliver, self.closes = url, deliver, closes
         self.sent = []
         self.verdict = None
-        self.aborted = self.ended = False
+        self.aborted = self.ended = self.silent = False
 
     def send(self, message):
         self.sent.append(message)
+
+    def stand_by(self):
+        self.silent = True
 
     def close(self, verdict):
         self.verdict = verdict

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -17,10 +18,13 @@ def main():
     parser.add_argument("--rate", type=float, default=2.0, help="faults a second")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--keep", type=Path, help="copy the gateway's log and black boxes there")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         run = Run(folder, seconds=given.seconds, calls=given.calls, seed=given.seed, rate=given.rate)
         tally = asyncio.run(run.go())
+        if given.keep:
+            shutil.copytree(folder, given.keep, dirs_exist_ok=True)
     print(f"{given.calls} calls, {given.seconds:g} s, seed {given.seed}\n{tally.table()}")
     for violation in tally.violations[:40]:
         print(violation)

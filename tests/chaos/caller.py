@@ -147,4 +147,4 @@ class Caller:
             if not text.startswith(f"{self.name}-"):
                 yield f"{self.name} hears an answer to {text}"
         for text in self.open_texts():
-            yield f"{text} was lost in silence"
+            yield f"{text} was lost in silence, session {self.session}, {self.sent} sent, {self.taken} taken"

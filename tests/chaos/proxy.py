@@ -109,7 +109,7 @@ class FaultProxy:
         self._pipes.discard(pipe)
 
     async def _pump(self, reader, writer):
-        with suppress(OSError):
+        with suppress(OSError, RuntimeError):  # the latter says that the other way was closed
             while data := await reader.read(CHUNK):
                 await self._clear.wait()
                 faults = self.faults

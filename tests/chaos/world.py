@@ -69,7 +69,7 @@ class World:
             "CHAOS": "true",
             "STORE": "sqlite",
             "DATA_DIR": str(self.folder),
-            "LOG_LEVEL": "WARNING",
+            "LOG_LEVEL": "INFO",
             "PATIENCE_S": "20",
             "LINGER_S": "2",
         }
