@@ -31,6 +31,8 @@ class Claim:
 
     session_id: SessionId
     number: int
+    expires: int
+    """Unix seconds."""
 
 
 class ResumeTokens:
@@ -48,13 +50,18 @@ class ResumeTokens:
 
     def read(self, token: str) -> Claim | None:
         """Read a token; None where it is not ours, was changed, or has expired."""
+        claim = self.read_expired(token)
+        return claim if claim is not None and claim.expires > self._wall() else None
+
+    def read_expired(self, token: str) -> Claim | None:
+        """Read a token that may have expired; None where it is not ours or was changed."""
         match = _SHAPE.fullmatch(token) if len(token) <= MAX_TOKEN else None
         if match is None:
             return None
         session_id, number, expiry, signature = match.groups()
         if not hmac.compare_digest(signature, self._sign(f"{session_id}.{number}.{expiry}")):
             return None
-        return Claim(SessionId(session_id), int(number)) if int(expiry) > self._wall() else None
+        return Claim(SessionId(session_id), int(number), int(expiry))
 
     def _sign(self, body: str) -> str:
         digest = hmac.new(self._secret, body.encode(), hashlib.sha256).digest()
@@ -119,14 +126,14 @@ class LiveCalls:
     def find(self, token: str) -> Finding:
         """Judge a token.
 
-        An old token is good again while nobody is connected: the answer to the newer claim may have been lost.
+        An old token is good again while nobody is connected: the answer to the newer claim may have been lost. For a
+        call that is here no token expires: it may last longer, and the wall clock may be set.
         """
-        claim = self._tokens.read(token)
-        if claim is None:
-            return Void()
-        relay = self._relays.get(claim.session_id)
-        if relay is None:
-            return Elsewhere(claim)
+        claim = self._tokens.read_expired(token)
+        relay = None if claim is None else self._relays.get(claim.session_id)
+        if claim is None or relay is None:
+            valid = self._tokens.read(token)
+            return Void() if valid is None else Elsewhere(valid)
         return Taken() if relay.claim != claim.number and relay.is_connected else Live(relay, claim.number)
 
     def _forget(self, relay: CallerRelay) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 
 import pytest
 import websockets
@@ -16,7 +17,7 @@ from actors.ids import SessionId
 from gateway.app import Gateway
 from gateway.backlog import Backlog
 from gateway.config import Settings
-from gateway.resume import Claim, ResumeTokens
+from gateway.resume import Claim, Live, LiveCalls, ResumeTokens, Void
 from tests.gateway.test_calls import PATIENCE_S, Agent, eventually, register, running, said, until
 
 SESSION = SessionId("3f2b")
@@ -27,7 +28,7 @@ def tokens(ttl_s=60, now=1000.0, secret=b"s"):
 
 
 def test_a_token_says_what_was_signed():
-    assert tokens().read(tokens().issue(SESSION, 3)) == Claim(SESSION, 3)
+    assert tokens().read(tokens().issue(SESSION, 3)) == Claim(SESSION, 3, 1060)
 
 
 def test_a_token_expires_and_belongs_to_its_secret():
@@ -35,6 +36,17 @@ def test_a_token_expires_and_belongs_to_its_secret():
     assert tokens(now=1059.9).read(token) is not None
     assert tokens(now=1060).read(token) is None
     assert tokens(secret=b"t").read(token) is None
+
+
+def test_for_a_call_that_is_here_no_token_expires():
+    wall = iter((1000.0, 9000.0, 9000.0, 9000.0))
+    calls = LiveCalls(ResumeTokens(b"s", 60, lambda: next(wall)))
+    relay = SimpleNamespace(session_id=SESSION, claim=0, is_connected=True)
+    token = calls._tokens.issue(SESSION, 0)
+    assert calls.find(token) == Void()
+    calls.add(relay)
+    assert calls.find(token) == Live(relay, 0)
+    assert calls.find(token.replace(".0.", ".1.")) == Void()
 
 
 @given(st.data())
