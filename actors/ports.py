@@ -105,6 +105,8 @@ class RelayCounters:
     """Of those dropped: speech of the agent while the caller's socket was gone."""
     delays: Mapping[str, Described] = field(default_factory=dict)
     """What the gateway added, by direction; goes on changing."""
+    received: int = 0
+    """Texts taken from the caller, by all sessions of the call."""
 
 
 class Relay(Protocol):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, assert_never, cast
 from actors import effects as fx
 from actors import failover, session_end, session_machine
 from actors.agent_link import LinkArgs
+from actors.call import Call
 from actors.ids import FALLBACK_AGENT, AgentId, Generation, SessionId
 from actors.messages import CloseLink, LinkHealthy, LinkReady, PatchMemory, ReadMemory, RelayEvent, TransferCall
 from actors.redials import Urgency
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
 
     from thespian.actors import ActorAddress
 
-    from actors.call import Call
     from actors.ports import Ports, Relay, SessionSettings, Tracer
     from supervisor.children import Child
 
@@ -142,6 +142,8 @@ class SessionActor(Parent):
             if self.state.stage not in {Stage.ENDING, Stage.ENDED}:  # the machine could not write it
                 verdict = Verdict.SHUTDOWN if isinstance(reason, Shutdown) else Verdict.OUR_BUG
                 self._trace(session_end.end_record(self.state, verdict, args.ports.now()))
+                if self.state.stage is Stage.OPEN:  # whoever takes the call up must know which texts were taken
+                    self.send_to(args.store, self._save_call(Call(self.state.agent), counted=True))
             self.send_to(args.registry, ForgetHolders(args.session_id))
 
     def restarts_left(self) -> int:
@@ -234,11 +236,18 @@ class SessionActor(Parent):
             case fx.SaveMemory(memory):
                 return SaveDocument(MEMORIES, key, dict(memory), ttl_s)
             case fx.SaveCall(call):
-                return SaveDocument(CALLS, key, call.document(), ttl_s)
+                return self._save_call(call, counted=not self.state.caller_there or self.state.stage is not Stage.OPEN)
             case fx.ForgetCall():
                 return DeleteDocument(CALLS, key)
             case _:
                 assert_never(effect)
+
+    def _save_call(self, call: Call, *, counted: bool) -> SaveDocument:
+        """Keep the call; with the number of texts taken only where it does not go on growing."""
+        received = {"received": self.args.relay.counters().received} if counted else {}
+        return SaveDocument(
+            CALLS, self.args.session_id, {**call.document(), **received}, self.args.settings.memory_ttl_s
+        )
 
     def _start_link(self, order: fx.StartLink) -> None:
         args = LinkArgs(order.generation, order.instance, order.init, self.args.ports, self.args.settings)

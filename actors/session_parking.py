@@ -53,6 +53,7 @@ def handle_returned(r: Reaction, _: CallerReturned) -> None:
     if state.caller_there:
         return  # another socket of the same caller: nothing else changes
     r.set(caller_there=True)
+    remember_agent(r)
     r.do(CancelTimer(Timer.PARK), CancelTimer(Timer.LINGER))
     standby.wish_later(r)
     if state.current is None and state.swap is None:

@@ -108,12 +108,14 @@ class Reception:
 
     async def _take_up(self, relay: CallerRelay) -> None:
         """Go on where another session, perhaps of another process, ended; begin anew where nothing is known."""
-        call = None
+        call, received = None, None
         document = await self._load(CALLS, relay.session_id)
         if document is not None:
             call = read_call(document, await self._load(MEMORIES, relay.session_id) or {})
+            known = document.get("received")
+            received = known if isinstance(known, int) else None
         if relay.is_connected:
-            relay.greet(taken_up=call is not None)
+            relay.greet(taken_up=call is not None, received=received)
             self._start(relay, call)
 
     async def _load(self, collection: str, key: str) -> dict[str, object] | None:

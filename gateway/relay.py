@@ -196,6 +196,7 @@ class CallerRelay:
             None if self._agent_audio_at is None else now - self._agent_audio_at,
             self._unheard.frames,
             {"to_agent": self._meter.to_agent, "to_caller": self._meter.to_caller},
+            self._received,
         )
 
     @property
@@ -257,12 +258,15 @@ class CallerRelay:
 
     # --- from the caller -------------------------------------------------------------------------------------------
 
-    def greet(self, *, taken_up: bool) -> None:
-        """Say ``connected``; ``taken_up``: the call goes on that another session had."""
+    def greet(self, *, taken_up: bool, received: int | None = None) -> None:
+        """Say ``connected``; ``taken_up``: the call goes on that another session had, which took ``received`` texts."""
         if taken_up:
             self._translator.start()  # the caller had his session_start from the session before
-        self._hello = {"resumed": True} if taken_up else {}
-        self._greet(self._hello)
+        hello: dict[str, object] = {"resumed": True} if taken_up else {}
+        if taken_up and received is not None:
+            self._received = hello["received"] = received
+        self._hello = hello
+        self._greet(hello)
 
     def on_caller_binary(self, data: bytes) -> None:
         """Audio, or JSON in disguise."""

@@ -6,7 +6,7 @@ from actors.link_end import FailureKind
 from actors.messages import CallerChose, CallerGone, CallerReturned, CallerText, TranscriptSeen
 from actors.session_events import SessionEnded
 from actors.verdict import Verdict
-from supervisor.messages import Stop
+from supervisor.messages import KillChild, Stop
 from tests.actors.world import SESSION, World
 
 BANK = {"triage": ["t1"], "banking": ["b1", "b2"], "idv": ["i1"]}
@@ -120,6 +120,15 @@ def test_a_stopping_node_keeps_what_another_needs_to_take_the_call_up(live):
     assert second.wire.init["resume"] is True
     assert second.wire.init["memory"]["lastUserMessage"] == "my balance"
     assert texts(second.wire) == ["my balance"]
+
+
+def test_how_many_texts_were_taken_is_kept_only_while_it_cannot_grow(live):
+    live.caller(LOST)
+    assert live.shelf.saved["calls", SESSION][0]["received"] == 0
+    live.caller(CallerReturned())
+    assert "received" not in live.shelf.saved["calls", SESSION][0]
+    live.tell_sessions(KillChild(SESSION))
+    assert live.shelf.saved["calls", SESSION][0]["received"] == 0
 
 
 @pytest.mark.parametrize("document", [{}, {"agent": 1, "unanswered": []}, {"agent": "x", "unanswered": "y"}])

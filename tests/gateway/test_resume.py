@@ -14,10 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.ids import SessionId
+from actors.topology import SESSIONS_PATH
 from gateway.app import Gateway
 from gateway.backlog import Backlog
 from gateway.config import Settings
 from gateway.resume import Claim, Live, LiveCalls, ResumeTokens, Void
+from supervisor.messages import KillChild
 from tests.gateway.test_calls import PATIENCE_S, Agent, eventually, register, running, said, until
 
 SESSION = SessionId("3f2b")
@@ -214,11 +216,35 @@ async def test_who_never_got_the_greeting_of_a_call_that_was_taken_up_gets_it_ag
         async with dial(second, hello["resumeToken"], seen=4) as again:
             greeting = await until(again, connected)
             assert greeting["resumed"] is True
-            assert "received" not in greeting  # what he counts is of the first gateway
+            assert greeting["received"] == 1  # as the first gateway counted
             assert greeting["seq"] == 0
             await ask(again, "two")
             assert (await until(again, said))["text"] == "triage heard two"
         assert agent.texts == ["one", "two"]
+
+
+async def test_who_takes_up_a_crashed_call_knows_which_texts_were_taken():
+    async with running(Agent("triage")) as agent, serving() as gateway:
+        await register(gateway, agent, "triage")
+        async with dial(gateway) as first:
+            hello = await until(first, connected)
+            for text in ("one", "two"):
+                await ask(first, text)
+                await until(first, said)
+            first.transport.abort()
+        session = hello["sessionId"]
+        await eventually(lambda: not gateway.reception.calls.get(session).is_connected)
+        await gateway.ask(SESSIONS_PATH, KillChild(session), 0.0)
+        await eventually(lambda: not len(gateway.reception.calls))
+        async with dial(gateway, hello["resumeToken"]) as second:
+            again = await until(second, connected)
+            assert (again["resumed"], again["received"]) == (True, 2)
+            await ask(second, "three")
+            await until(second, said)
+            second.transport.abort()
+        await eventually(lambda: not gateway.reception.calls.get(session).is_connected)
+        async with dial(gateway, again["resumeToken"]) as third:
+            assert (await until(third, connected))["received"] == 3
 
 
 async def test_without_a_window_nobody_is_given_a_token():
