@@ -224,7 +224,7 @@ class Attempt:
             self._listener,
             _PICOWS_LOG,
             True,  # noqa: FBT003
-            self._dialer.dial_s,
+            None,  # no deadline beside ours: of two, the later one's exception would be nobody's
             False,  # noqa: FBT003
             limits.ping_interval_s,
             limits.ping_deadline_s,

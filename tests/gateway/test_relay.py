@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import time
 from contextlib import asynccontextmanager
@@ -293,3 +294,30 @@ async def test_dials_given_up_leave_nothing() -> None:
     assert events == []
     assert len(asyncio.all_tasks()) == before
     silent.close()
+
+
+def test_a_dial_given_up_leaves_no_fault_for_later() -> None:
+    uvloop = pytest.importorskip("uvloop")  # which may connect and yet never tell of the end
+    faults: list[Any] = []
+
+    async def give_up() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: faults.append(context))
+        silent = await loop.create_server(Silent, "127.0.0.1", 0)
+        url = f"ws://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
+        dialer = AgentDialer(faults.append, dial_s=0.05)
+        for turn in range(50):
+            attempts = [dialer.dial(url, faults.append) for _ in range(10)]
+            for _ in range(turn % 10):
+                await asyncio.sleep(0)
+            for attempt in attempts:
+                attempt.cancel()
+            await asyncio.gather(*(attempt.task for attempt in attempts), return_exceptions=True)
+        passed = asyncio.Event()
+        loop.call_later(2 * dialer.dial_s, passed.set)  # the deadline of every attempt is over then
+        await passed.wait()
+        gc.collect()
+        silent.close()
+
+    uvloop.run(give_up())
+    assert faults == []
