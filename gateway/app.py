@@ -9,8 +9,9 @@ import signal
 import sqlite3
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import web
 from loguru import logger
@@ -75,6 +76,25 @@ class StartError(Exception):
     """The tree did not come up."""
 
 
+@dataclass(slots=True)
+class _Parts:
+    """What the start brings up, in this order."""
+
+    node: ActorAddress | None = None
+    runner: web.AppRunner | None = None
+    reception: Reception | None = None
+    door: FrontDoor | None = None
+
+
+Part = TypeVar("Part")
+
+
+def _there(part: Part | None) -> Part:
+    if part is None:
+        raise RuntimeError("the gateway has not been started")
+    return part
+
+
 class Gateway:
     """One gateway. ``start``, then it serves until ``stop``."""
 
@@ -104,65 +124,77 @@ class Gateway:
         self.admission = self._admission()
         self.health = self._health()
         self._started = self.ports.now()
-        self._node: ActorAddress
-        self._door: FrontDoor
-        self.reception: Reception
-        self._runner: web.AppRunner
+        self._parts = _Parts()
 
     @property
     def port(self) -> int:
         """The port that is listened on."""
-        return self._door.port
+        return _there(self._parts.door).port
+
+    @property
+    def reception(self) -> Reception:
+        """Who gives callers their sessions."""
+        return _there(self._parts.reception)
+
+    @property
+    def _node(self) -> ActorAddress:
+        return _there(self._parts.node)
 
     async def start(self) -> None:
         """Start the tree, then listen. Raises `StartError` or ``OSError``."""
-        spec = node_spec(self._node_args())
-        self._node = self.system.createActor(spec.actor)
+        parts, spec = self._parts, node_spec(self._node_args())
+        parts.node = self.system.createActor(spec.actor)
         runtime = Runtime(sink=telemetry.Sinks((telemetry.SupervisionLog(), self.meters)))
         answer = await self.base.ask_async(self._node, Start(NODE, NODE, 1, spec.args, runtime), START_S)
         if not isinstance(answer, Started):
             raise StartError(f"the supervisor tree did not start: {answer}")
         catalogue = CatalogueApi(self._catalogue(), self.history, self.api.settings, self.status)
-        self._runner = web.AppRunner(
+        parts.runner = web.AppRunner(
             self.api.application([*catalogue.routes(), *self._operations()]),
             access_log=None,
             keepalive_timeout=IDLE_HTTP_S,
         )
-        await self._runner.setup()
-        if self._runner.server is None:
+        await parts.runner.setup()
+        if parts.runner.server is None:
             raise StartError("the HTTP server did not start")
-        self.reception = self._reception()
+        parts.reception = self._reception()
         self.metrics.watch(self.reception.calls)
         callbacks = Callbacks(
-            http=self._runner.server,
+            http=parts.runner.server,
             on_caller=self._welcome,
             on_bug=self._bug,
             accept=self.admission.judge,
             on_gone=lambda head: self.admission.went(head.remote),
         )
-        self._door = FrontDoor(callbacks)
-        await self._door.start(self.settings.host, self.settings.port)
+        parts.door = FrontDoor(callbacks)
+        await parts.door.start(self.settings.host, self.settings.port)
         self.pulse.start()
 
     async def stop(self) -> None:
         """Stop accepting, let the tree end in order (callers are told, calls are kept), end what is left.
 
-        Each phase within ``stop_s``.
+        Each phase within ``stop_s``. A start that failed is taken apart as far as it came.
         """
-        self._door.shut()
+        parts, stop_s = self._parts, self.settings.stop_s
+        if parts.door is not None:
+            parts.door.shut()
         await self.drain.stop()
         self.health.add("stopping", lambda: "the gateway is going down")
         self.pulse.stop()
-        await self._stop_tree(self.settings.stop_s)
-        await self._door.stop(self.settings.stop_s)
-        await self.base.shutdown_async(self.settings.stop_s)
-        await self.reception.stop()
+        if parts.node is not None:
+            await self._stop_tree(stop_s)
+        if parts.door is not None:
+            await parts.door.stop(stop_s)
+        await self.base.shutdown_async(stop_s)
+        if parts.reception is not None:
+            await parts.reception.stop()
         await self.prober.stop()
-        await asyncio.to_thread(self.tracing.stop, self.settings.stop_s)
+        await asyncio.to_thread(self.tracing.stop, stop_s)
         await asyncio.to_thread(self.boxes.stop)
         if self.history is not None:
             await asyncio.to_thread(self.history.close)
-        await self._runner.cleanup()
+        if parts.runner is not None:
+            await parts.runner.cleanup()
 
     async def _stop_tree(self, deadline_s: float) -> None:
         self.base.tell(self._node, Stop())
@@ -207,7 +239,7 @@ class Gateway:
         return {
             "status": "running",
             "sessions": len(self.reception.calls),
-            "connections": self._door.open_sockets,
+            "connections": _there(self._parts.door).open_sockets,
             "actors": self.base.statistics()["actors"],
             "uptime_s": round(self.ports.now() - self._started),
         }
