@@ -9,32 +9,13 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from gateway.front_door import Refusal
+from gateway.token_bucket import TokenBucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gateway.caller_tokens import CallerTokens
     from gateway.front_door import RequestHead
-
-
-@dataclass(slots=True)
-class TokenBucket:
-    """So many a second, and so many at once; a rate of 0 bounds nothing. Pure."""
-
-    rate: float
-    burst: float
-    _tokens: float = math.inf
-    _at: float = 0.0
-
-    def take(self, now: float) -> float:
-        """Take one token; seconds until there will be one, 0 when it was taken."""
-        if self.rate <= 0:
-            return 0.0
-        self._tokens = min(self.burst, self._tokens + (now - self._at) * self.rate)
-        self._at = now
-        if self._tokens >= 1:
-            self._tokens -= 1
-            return 0.0
-        return (1 - self._tokens) / self.rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +37,9 @@ class Admission:
         checks: dict[str, Callable[[], str]],
         now: Callable[[], float],
         on_refusal: Callable[[str], None],
+        tokens: CallerTokens | None = None,
     ) -> None:
+        self._tokens = tokens
         self._bounds = bounds
         self._checks = checks
         self._now = now
@@ -88,6 +71,8 @@ class Admission:
         bounds, origin = self._bounds, head.headers.get("origin", "")
         if bounds.origins and origin and origin not in bounds.origins:
             return "origin", Refusal("pages of this origin may not call", HTTPStatus.FORBIDDEN, None)
+        if self._tokens is not None and (why := self._tokens.why_not(head)):
+            return "token", Refusal(why, HTTPStatus.UNAUTHORIZED, None)
         if bounds.per_address and self._open[head.remote] >= bounds.per_address:
             return "address", Refusal("too many calls from this address", HTTPStatus.TOO_MANY_REQUESTS)
         if wait_s := self._bucket.take(self._now()):

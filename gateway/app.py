@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,9 +24,10 @@ from actors.store import StoreArgs
 from actors.topology import NODE, SESSIONS_PATH, STORE_PATH, NodeArgs, node_spec
 from gateway import telemetry
 from gateway.admission import Admission, Bounds
-from gateway.agent_socket import AgentDialer
+from gateway.agent_socket import AGENT_LIMITS, AgentDialer
 from gateway.blackbox import BlackBoxes
 from gateway.call_meter import CallMeter
+from gateway.caller_tokens import CallerTokens
 from gateway.catalogue import Catalogue
 from gateway.catalogue_api import CatalogueApi
 from gateway.delay import DelayObjective
@@ -39,9 +40,11 @@ from gateway.meters import Meters
 from gateway.metrics import Metrics
 from gateway.probe import HttpProber
 from gateway.pulse import Pulse
+from gateway.reach import Reach
 from gateway.reception import Reception
 from gateway.rest import ApiSettings
 from gateway.resume import ResumeTokens
+from gateway.socket_core import SocketLimits
 from gateway.store import MemoryStore, SqliteStore
 from gateway.tracing import Tracing, langfuse, otlp
 from supervisor.messages import Runtime, Start, Started, Stop, TerminateChild, ToPath
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from pydantic import SecretStr
     from thespian.actors import ActorAddress
 
     from actors.ids import SessionId
@@ -102,15 +106,16 @@ class Gateway:
         self.settings = settings
         self.system = actor_system(notify=telemetry.notice)
         self.base: AsyncioSystemBase = self.system._systemBase  # noqa: SLF001 - Thespian gives the base no other name
-        self.prober = HttpProber()
+        reach = Reach(tuple(host.lower() for host in settings.agent_hosts), settings.agent_networks)
+        self.prober = HttpProber(reach)
         self.ports = Ports(
-            dialer=AgentDialer(self._bug, dial_s=settings.dial_s),
+            dialer=AgentDialer(self._bug, replace(AGENT_LIMITS, unread_s=settings.unread_s), settings.dial_s, reach),
             tell=self.base.tell,
             now=asyncio.get_running_loop().time,
             wall=time.time,
             random=random.random,
         )
-        self.api = Api(self.ask, self._api_settings())
+        self.api = Api(self.ask, self._api_settings(reach))
         self.history = self._history()
         self.meters = Meters()
         self.delays = CallMeter.of(None)
@@ -166,7 +171,8 @@ class Gateway:
             accept=self.admission.judge,
             on_gone=lambda head: self.admission.went(head.remote),
         )
-        parts.door = FrontDoor(callbacks)
+        limits = SocketLimits(message_bytes=self.settings.message_limit, unread_s=self.settings.unread_s)
+        parts.door = FrontDoor(callbacks, limits, self.settings.head_s)
         await parts.door.start(self.settings.host, self.settings.port)
         self.pulse.start()
 
@@ -250,7 +256,9 @@ class Gateway:
             settings.connect_rate, settings.connect_burst, settings.per_address, tuple(settings.caller_origins)
         )
         checks = {"draining": self.drain.why_not, "full": self._full, "objective": self.objective.broken}
-        return Admission(bounds, checks, self.ports.now, self.meters.refuse)
+        secret = _shown(settings.caller_secret)
+        tokens = CallerTokens(secret, settings.caller_audience, settings.caller_issuer) if secret else None
+        return Admission(bounds, checks, self.ports.now, self.meters.refuse, tokens)
 
     def _welcome(self, client: ClientSocket, head: RequestHead) -> None:
         self.admission.came(head.remote)
@@ -317,14 +325,23 @@ class Gateway:
         registry = RegistryArgs(self.ports, self.prober, STORE_PATH, known=known)
         return NodeArgs(StoreArgs(opened), registry, max_sessions=settings.max_sessions)
 
-    def _api_settings(self) -> ApiSettings:
+    def _api_settings(self, reach: Reach) -> ApiSettings:
         settings = self.settings
-        token = settings.admin_token.get_secret_value() if settings.admin_token else None
-        networks = settings.admin_networks
-        return ApiSettings(token, networks, settings.cors_origins, settings.body_limit, settings.agent_hosts)
+        return ApiSettings(
+            _shown(settings.admin_token),
+            settings.admin_networks,
+            settings.cors_origins,
+            settings.body_limit,
+            reach,
+            _shown(settings.agent_secret),
+        )
 
     def _catalogue(self) -> Catalogue:
         return Catalogue(self.settings.data_dir / "catalogue", self.settings.tools_dir)
+
+
+def _shown(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
 
 
 def _sqlite(folder: Path) -> Callable[[], SqliteStore]:

@@ -13,8 +13,11 @@ from loguru import logger
 from gateway.masking import mask
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from loguru import Record
 
+PARSER_ERROR = "WS parser error"  # picows' words for it
 _HUMAN = "{time:HH:mm:ss.SSS} <level>{level: <7}</level> {extra[where]}{message}{extra[traceback]}\n"
 _JSON = "{extra[line]}\n"
 
@@ -31,6 +34,37 @@ class Intercept(logging.Handler):
         except (TypeError, ValueError):  # a library's mistake in a log line is not worth a connection
             words = str(record.msg)
         logger.opt(exception=record.exc_info).log(level, "{}: {}", record.name, words)
+
+
+class PeerLog:
+    """What picows gets for a logger: what a peer did wrong is one line at DEBUG, not a traceback at ERROR.
+
+    Its parser tells of a fault in this way only, with close code and reason; ``on_fault`` gets them.
+    """
+
+    def __init__(self, on_fault: Callable[[int, str], None]) -> None:
+        self._on_fault = on_fault
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: ARG002, N802 - logging's names
+        """Spare picows the lines about every read."""
+        return False
+
+    def log(self, level: int, words: str, *args: object) -> None:
+        """Leave out."""
+
+    def debug(self, words: str, *args: object) -> None:
+        """Leave out."""
+
+    info = debug
+
+    def error(self, words: str, *args: object) -> None:
+        """Write one line, and tell of a fault."""
+        logger.debug("a peer: {}", words % args if args else words)
+        match args:
+            case ((int(code), str(reason)),) if words.startswith(PARSER_ERROR):
+                self._on_fault(int(code), reason)
+
+    warning = exception = error
 
 
 def configure(level: str, form: str) -> None:

@@ -7,8 +7,9 @@ import websockets
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.admission import Admission, Bounds, TokenBucket
+from gateway.admission import Admission, Bounds
 from gateway.front_door import RequestHead
+from gateway.token_bucket import TokenBucket
 from tests.gateway.test_calls import eventually, until
 
 
