@@ -22,7 +22,7 @@ from actors.registry import RegistryArgs
 from actors.routing import BANK_AGENTS
 from actors.store import StoreArgs
 from actors.topology import NODE, SESSIONS_PATH, STORE_PATH, NodeArgs, node_spec
-from gateway import telemetry
+from gateway import logs, telemetry
 from gateway.admission import Admission, Bounds
 from gateway.agent_socket import AGENT_LIMITS, AgentDialer
 from gateway.blackbox import BlackBoxes
@@ -157,6 +157,7 @@ class Gateway:
         parts.runner = web.AppRunner(
             self.api.application([*catalogue.routes(), *self._operations()]),
             access_log=None,
+            logger=logs.http_log(),
             keepalive_timeout=IDLE_HTTP_S,
         )
         await parts.runner.setup()

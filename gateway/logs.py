@@ -8,6 +8,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING
 
+from aiohttp.http_exceptions import HttpProcessingError
 from loguru import logger
 
 from gateway.masking import mask
@@ -65,6 +66,21 @@ class PeerLog:
                 self._on_fault(int(code), reason)
 
     warning = exception = error
+
+
+def http_log() -> logging.Logger:
+    """Give aiohttp's server its logger: a request that cannot be read is one line at DEBUG, without its bytes."""
+    log = logging.getLogger("aiohttp.server")
+    log.addFilter(_is_ours)
+    return log
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    fault = record.exc_info[1] if record.exc_info else None
+    if isinstance(fault, HttpProcessingError):
+        logger.debug("a peer: {}: {}", record.getMessage(), type(fault).__name__)
+        return False
+    return True
 
 
 def configure(level: str, form: str) -> None:
