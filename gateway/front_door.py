@@ -29,6 +29,8 @@ HEAD_DEADLINE_S: Final = 10.0  # against peers that never finish their head
 SUBPROTOCOL: Final = "understudy"
 # Firefox says "keep-alive, Upgrade", and picows knows the one word only.
 _CONNECTION: Final = re.compile(rb"\r\nconnection:[^\r]*\bupgrade\b[^\r]*", re.IGNORECASE)
+# Picows repeats such words in its refusal, and cannot write them.
+_NOT_ASCII: Final = re.compile(rb"\r\n(?:connection|upgrade|sec-websocket-[^:]*):[^\r]*[\x80-\xff]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +203,8 @@ class _Head(asyncio.Protocol):
             self._give_to(self._door.callbacks.http())
         elif head.path != "/sonic":
             self._answer(Refusal("no WebSocket here", HTTPStatus.BAD_REQUEST, None))
+        elif _NOT_ASCII.search(raw):
+            self._answer(Refusal("the upgrade is not in ASCII", HTTPStatus.BAD_REQUEST, None))
         else:
             try:
                 refusal = self._door.callbacks.accept(head)
