@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from loguru import Record
 
-PARSER_ERROR = "WS parser error"  # picows' words for it
+PARSER_FAULT = "WS parser"  # how picows begins to speak of one
+PROTOCOL_ERROR = 1002  # what it closes with where it says no code; RFC 6455 section 7.4.1
 _HUMAN = "{time:HH:mm:ss.SSS} <level>{level: <7}</level> {extra[where]}{message}{extra[traceback]}\n"
 _JSON = "{extra[line]}\n"
 
@@ -45,6 +46,7 @@ class PeerLog:
 
     def __init__(self, on_fault: Callable[[int, str], None]) -> None:
         self._on_fault = on_fault
+        self._told = False
 
     def isEnabledFor(self, level: int) -> bool:  # noqa: ARG002, N802 - logging's names
         """Spare picows the lines about every read."""
@@ -59,11 +61,16 @@ class PeerLog:
     info = debug
 
     def error(self, words: str, *args: object) -> None:
-        """Write one line, and tell of a fault."""
-        logger.debug("a peer: {}", words % args if args else words)
-        match args:
-            case ((int(code), str(reason)),) if words.startswith(PARSER_ERROR):
-                self._on_fault(int(code), reason)
+        """Write one line of all, and tell of a fault."""
+        if not self._told:
+            self._told = True  # of the same bytes it complains with every read
+            logger.debug("a peer: {}", words % args if args else words)
+        if words.startswith(PARSER_FAULT):
+            match args:
+                case ((int(code), str(reason)),):
+                    self._on_fault(int(code), reason)
+                case _:
+                    self._on_fault(PROTOCOL_ERROR, "")
 
     warning = exception = error
 

@@ -22,6 +22,11 @@ _BINARY, _TEXT, _CONTINUATION = WSMsgType.BINARY, WSMsgType.TEXT, WSMsgType.CONT
 _PING, _PONG, _CLOSE = WSMsgType.PING, WSMsgType.PONG, WSMsgType.CLOSE
 
 
+PIECES_BYTES = 8192
+"""Above it picows writes head and payload as two pieces, and asyncio's `writelines` may not look at the high mark.
+
+CVE-2024-12254: CPython from 3.12, with its own loop; a caller who does not read would be kept everything for.
+"""
 FAIL_S = 0.1  # between the close frame for a broken protocol and the end of the connection
 
 
@@ -127,6 +132,7 @@ class SocketCore(WSListener):
         self._parts: bytearray | None = None
         self._utf8: codecs.IncrementalDecoder | None = None
         self._faulty = False
+        self._forgets = False
         self._cause = Cause.LOST
         self._code = close_codes.ABNORMAL
         self._reason = ""
@@ -152,13 +158,11 @@ class SocketCore(WSListener):
 
     def send_text(self, data: bytes) -> None:
         """Write one text frame; without effect unless open."""
-        if self.phase is Phase.OPEN and self._transport is not None and not (self.write_paused and self._is_full()):
-            self._transport.send(_TEXT, data)
+        self._write(_TEXT, data)
 
     def send_binary(self, data: bytes) -> None:
         """Write one binary frame; without effect unless open."""
-        if self.phase is Phase.OPEN and self._transport is not None and not (self.write_paused and self._is_full()):
-            self._transport.send(_BINARY, data)
+        self._write(_BINARY, data)
 
     def begin_close(self, code: int, reason: str) -> None:
         """Start the closing handshake (RFC 6455 section 7); the connection is dropped at its deadline."""
@@ -197,7 +201,8 @@ class SocketCore(WSListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
         """Begin."""
         self._transport = transport
-        self.write_binary = partial(transport.send, _BINARY)
+        self._forgets = type(transport.underlying_transport).__module__.startswith("asyncio.")
+        self._write_freely(transport)
         self.phase = Phase.OPEN
         self._arm(self.limits.ping_interval_s, self._keep_alive)
         self._guard(self.on_open)
@@ -251,7 +256,7 @@ class SocketCore(WSListener):
         """Let go."""
         self.write_paused = False
         if self._transport is not None:
-            self.write_binary = partial(self._transport.send, _BINARY)
+            self._write_freely(self._transport)
         self._calm()
         self._guard(lambda: self.on_write_paused(False))  # noqa: FBT003
 
@@ -352,6 +357,16 @@ class SocketCore(WSListener):
     def _abort(self) -> None:
         if self._transport is not None:
             self._transport.underlying_transport.abort()
+
+    def _write_freely(self, transport: WSTransport) -> None:
+        self.write_binary = self.send_binary if self._forgets else partial(transport.send, _BINARY)
+
+    def _write(self, kind: WSMsgType, data: bytes) -> None:
+        if self.phase is not Phase.OPEN or self._transport is None or (self.write_paused and self._is_full()):
+            return
+        self._transport.send(kind, data)
+        if self._forgets and len(data) > PIECES_BYTES:
+            self._transport.underlying_transport.set_write_buffer_limits()  # looks at the mark, and pauses
 
     def _is_full(self) -> bool:
         if self._transport is None:

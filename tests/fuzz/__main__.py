@@ -66,7 +66,7 @@ def main() -> int:
     given = parser.parse_args()
     failed = 0
     for target in given.target:
-        outcome = fuzz(target, f"-max_total_time={given.seconds}", "-timeout=20", "-rss_limit_mb=1024")
+        outcome = fuzz(target, f"-max_total_time={given.seconds}", "-timeout=120", "-rss_limit_mb=1024")
         print(f"{target:10} {outcome.executions:>10,} executions in {given.seconds} s, exit code {outcome.code}")
         if outcome.code:
             failed = 1

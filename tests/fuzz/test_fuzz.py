@@ -27,6 +27,6 @@ def test_every_target_has_a_corpus() -> None:
 @pytest.mark.skipif(find_spec("atheris") is None, reason=NO_ATHERIS)
 @pytest.mark.parametrize("target", NAMES)
 def test_some_seconds_of_new_inputs_keep_every_promise(target: str, tmp_path) -> None:
-    outcome = fuzz(target, "-seed=1", f"-max_total_time={SECONDS}", "-timeout=20", found=tmp_path)
+    outcome = fuzz(target, "-seed=1", f"-max_total_time={SECONDS}", "-timeout=120", found=tmp_path)
     assert outcome.code == 0, outcome.words
     assert outcome.executions > 50, outcome.words  # a target that only starts finds nothing

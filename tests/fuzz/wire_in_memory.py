@@ -151,7 +151,7 @@ def cut(data, sizes):
 
 
 def as_others_read(data):
-    """The messages of a stream of frames, and whether it broke no rule so far, by the `websockets` package."""
+    """The messages of a stream of frames, and the code of its end so far, by the `websockets` package."""
     protocol = Protocol(Side.SERVER, state=OPEN, max_size=LIMITS.message_bytes)
     protocol.receive_data(data)
     messages, parts, kind = [], b"", None
@@ -162,4 +162,4 @@ def as_others_read(data):
             if frame.fin:
                 messages.append((kind, parts))
                 parts = b""
-    return messages, protocol.state is OPEN
+    return messages, None if protocol.close_sent is None else protocol.close_sent.code
