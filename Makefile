@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: install up test check format thespian simulate chaos soak autobahn clean
+.PHONY: install up test check format thespian simulate fuzz chaos soak autobahn clean
 
 install: $(VENV)/.dev-installed
 
@@ -58,6 +58,11 @@ chaos: $(VENV)/.dev-installed
 SESSIONS ?= 100000
 soak: $(VENV)/.dev-installed
 	$(BIN)/python -m benchmarks.soak --sessions $(SESSIONS)
+
+# New inputs for everything that reads a peer's bytes, guided by coverage; what is found lies in var/fuzz.
+FUZZ_SECONDS ?= 60
+fuzz: $(VENV)/.dev-installed
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
 # The Autobahn suite through our sockets and relay; needs a Python 2.7, and says so where there is none.
 autobahn: $(VENV)/.dev-installed

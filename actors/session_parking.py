@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from actors.messages import CallerGone, CallerReturned
     from actors.session_state import Reaction
 
-HUNG_UP = 1000
-"""The close code of a caller who is done (RFC 6455 section 7.4.1); every other end may be an accident."""
+HUNG_UP = frozenset({1000, 1002, 1003, 1007, 1008, 1009})
+"""Close codes of callers who are done, or who broke the rules and were told not to come back (RFC 6455 section 7.4.1).
+
+Every other end may be an accident.
+"""
 
 
 def handle_gone(r: Reaction, event: CallerGone) -> None:
@@ -32,8 +35,8 @@ def handle_gone(r: Reaction, event: CallerGone) -> None:
     if r.state.stage in {Stage.ENDING, Stage.ENDED}:
         finish_if_closed(r)
         return
-    window_s = min(settings.park_s, settings.linger_s) if event.code == HUNG_UP else settings.park_s
-    if not was_open or window_s <= 0 or (r.state.current is None and event.code == HUNG_UP):
+    window_s = min(settings.park_s, settings.linger_s) if event.code in HUNG_UP else settings.park_s
+    if not was_open or window_s <= 0 or (r.state.current is None and event.code in HUNG_UP):
         end(r, Verdict.CALLER_LEFT)
         return
     remember_agent(r)

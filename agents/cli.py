@@ -5,21 +5,16 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import re
-import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, NoReturn
 
 import typer
-from loguru import logger
 
 from agents.bank import Bank
 from agents.config import AgentConfig, BadSetting, from_env
 from agents.services import AGENTS, build, load_voice
+from gateway import logs
 
-if TYPE_CHECKING:
-    from loguru import Record
-
-_SECRET = re.compile(r"\b(?:\d{8}|\d{6}|\d{2}-\d{2}-\d{2})\b")
+FAILED, BAD_USAGE = 1, 2
 
 
 def run_agent(
@@ -33,16 +28,16 @@ def run_agent(
     try:
         config = from_env(os.environ, agent_id, port, gateway_url, mode, host)
     except BadSetting as wrong:
-        _fail(str(wrong))
+        _fail(BAD_USAGE, str(wrong))
     if config.agent_id not in AGENTS:
-        _fail(f"there is no agent {config.agent_id!r}; choose one of {', '.join(AGENTS)}")
+        _fail(BAD_USAGE, f"there is no agent {config.agent_id!r}; choose one of {', '.join(AGENTS)}")
     _start_logging(config.log_level)
     try:
         asyncio.run(_serve(config))
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
-        _fail(f"port {config.port} is in use; stop what listens there or choose another with --port")
+        _fail(FAILED, f"port {config.port} is in use; stop what listens there or choose another with --port")
 
 
 async def _serve(config: AgentConfig) -> None:
@@ -50,23 +45,16 @@ async def _serve(config: AgentConfig) -> None:
         await build(config, bank, load_voice() if config.mode.speaks else None).run()
 
 
-def _fail(message: str) -> Any:
+def _fail(code: int, message: str) -> NoReturn:
     typer.echo(f"understudy agent: {message}", err=True)
-    raise typer.Exit(code=1)
+    raise typer.Exit(code)
 
 
 def _start_logging(level: str) -> None:
-    logger.remove()
-    logger.configure(patcher=_mask)
-    line = "{time:HH:mm:ss.SSS} {level: <7} {message}"
     try:
-        logger.add(sys.stderr, level=level, format=line, diagnose=False)
+        logs.configure(level, "human")
     except ValueError:
-        _fail(f"LOG_LEVEL must be a level such as INFO or DEBUG, not {level!r}")
-
-
-def _mask(record: Record) -> None:
-    record["message"] = _SECRET.sub("***", record["message"])
+        _fail(BAD_USAGE, f"LOG_LEVEL must be a level such as INFO or DEBUG, not {level!r}")
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -52,6 +52,8 @@ class AgentConfig:
     bind: str = "0.0.0.0"  # noqa: S104 - an agent is a network service; containers need it
     log_level: str = "INFO"
     bank_path: str = ":memory:"
+    secret: str = field(default="", repr=False)
+    """Shown to the gateway; empty where it asks for none."""
 
     def url(self, port: int) -> str:
         """Give the address that the gateway should dial, for the port really bound."""
@@ -83,6 +85,7 @@ def from_env(
         host=host or env.get("AGENT_HOST") or "localhost",
         log_level=(env.get("LOG_LEVEL") or "INFO").upper(),
         bank_path=env.get("BANK_DB") or ":memory:",
+        secret=env.get("AGENT_SECRET") or "",
     )
 
 

@@ -50,7 +50,7 @@ class Service:
         logger.info("Agent {} ({}) listens on port {}", self._config.agent_id, self._config.mode, self.port)
         on_ready(self.port)
         with _signals(self._stop.set):
-            async with aiohttp.ClientSession() as http:
+            async with aiohttp.ClientSession(headers=self._credentials()) as http:
                 registration = Registration(self._config.gateway_url, self._entry(), self._server.status, http)
                 beating = asyncio.create_task(registration.run(), name=f"{self._config.agent_id}/registration")
                 try:
@@ -75,6 +75,9 @@ class Service:
             stopped.cancel()
         if beating.done():
             beating.result()
+
+    def _credentials(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._config.secret}"} if self._config.secret else {}
 
     def _entry(self) -> dict[str, Any]:
         mode = self._config.mode

@@ -14,6 +14,7 @@ from gateway.front_door import Refusal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gateway.caller_tokens import CallerTokens
     from gateway.front_door import RequestHead
 
 
@@ -36,7 +37,9 @@ class Admission:
         checks: dict[str, Callable[[], str]],
         now: Callable[[], float],
         on_refusal: Callable[[str], None],
+        tokens: CallerTokens | None = None,
     ) -> None:
+        self._tokens = tokens
         self._bounds = bounds
         self._checks = checks
         self._now = now
@@ -68,6 +71,8 @@ class Admission:
         bounds, origin = self._bounds, head.headers.get("origin", "")
         if bounds.origins and origin and origin not in bounds.origins:
             return "origin", Refusal("pages of this origin may not call", HTTPStatus.FORBIDDEN, None)
+        if self._tokens is not None and (why := self._tokens.why_not(head)):
+            return "token", Refusal(why, HTTPStatus.UNAUTHORIZED, None)
         if bounds.per_address and self._open[head.remote] >= bounds.per_address:
             return "address", Refusal("too many calls from this address", HTTPStatus.TOO_MANY_REQUESTS)
         if wait_s := self._bucket.take(self._now()):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
+from contextlib import suppress
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlsplit, urlunsplit
@@ -18,7 +18,9 @@ from actors.link_end import Phase as LinkPhase
 from actors.messages import WireClosed, WireOpened, WireRefused, WireText
 from gateway import close_codes
 from gateway.close_codes import TO_AGENT
-from gateway.socket_core import Cause, Pause, SocketCore, SocketLimits
+from gateway.logs import PeerLog
+from gateway.reach import Reach
+from gateway.socket_core import Cause, Pause, SocketCore, SocketLimits, bound_reads
 from gateway.wire import decode, encode, error_text, sniff_type
 
 if TYPE_CHECKING:
@@ -29,8 +31,8 @@ if TYPE_CHECKING:
     from actors.verdict import Verdict
 
 AGENT_LIMITS = SocketLimits(message_bytes=1024 * 1024)
-_PICOWS_LOG = logging.getLogger("picows.client")
 KEPT_BYTES = 256 * 1024  # what an agent may say before the cut-over; beyond it the wire stops reading
+FRAME_COST = 64  # of keeping a frame at all, so that empty ones fill the bound, too
 
 
 class AgentSink(Protocol):
@@ -140,7 +142,7 @@ class AgentSocket(SocketCore):
             self.ignored_frames += 1
             return
         self._kept.append((is_text, data))
-        self._kept_bytes += len(data)
+        self._kept_bytes += len(data) + FRAME_COST
         if self._kept_bytes > KEPT_BYTES:
             self.pause_reading(Pause.KEPT_FULL)
 
@@ -155,7 +157,7 @@ class AgentSocket(SocketCore):
                 kind = FailureKind.AGENT_LEFT if code == close_codes.NO_CODE else kind_of_close(code)
             case Cause.VIOLATION:
                 kind = FailureKind.BAD_DATA if code in {1007, 1009} else FailureKind.BROKEN
-            case Cause.HALF_OPEN:
+            case Cause.HALF_OPEN | Cause.UNREAD:
                 kind = FailureKind.HALF_OPEN
             case Cause.LOST:
                 kind = FailureKind.BROKEN
@@ -189,13 +191,14 @@ class Attempt:
         self._wire = AgentSocket(self._dialer.limits, self._tell, self._dialer.on_bug)
         return self._wire
 
+    def _fault(self, code: int, reason: str) -> None:
+        if self._wire is not None:
+            self._wire.on_parser_fault(code, reason)
+
     async def _run(self, url: str) -> None:
         try:
             async with asyncio.timeout(self._dialer.dial_s):
-                target = session_url(url)
-                if not self._dialer.may_dial(urlsplit(target).hostname or ""):
-                    raise ValueError("host is not allowed")  # noqa: TRY301 - one refusal
-                await self._open(target)
+                await self._open(session_url(url))
         except Exception as error:  # noqa: BLE001 - whatever the network or the URL does is a refusal
             if self._wire is None:
                 self._tell(WireRefused(_refusal(error)))
@@ -203,10 +206,8 @@ class Attempt:
     async def _open(self, url: str) -> None:
         # Not picows' ws_connect: cancelled during the handshake, that leaves its connection open.
         parts = parse_url(url)
-        loop = asyncio.get_running_loop()
-        transport, protocol = await loop.create_connection(
-            lambda: self._protocol(parts), parts.host, parts.port, ssl=parts.is_secure or None
-        )
+        transport, protocol = await self._connect(parts)
+        bound_reads(transport, self._dialer.limits)
         try:
             await cast("Any", protocol).wait_until_handshake_complete()
             if self._wire is None:
@@ -215,6 +216,23 @@ class Attempt:
             transport.abort()
             raise
 
+    async def _connect(self, parts: WSParsedURL) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
+        """Connect to the very address that was judged: a name may have another one a moment later."""
+        *others, last = await self._dialer.reach.addresses(parts.host, parts.port)
+        for address in others:
+            with suppress(OSError):
+                return await self._connect_to(address, parts)
+        return await self._connect_to(last, parts)
+
+    async def _connect_to(self, address: str, parts: WSParsedURL) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
+        return await asyncio.get_running_loop().create_connection(
+            lambda: self._protocol(parts),
+            address,
+            parts.port,
+            ssl=parts.is_secure or None,
+            server_hostname=parts.host if parts.is_secure else None,
+        )
+
     def _protocol(self, parts: WSParsedURL) -> asyncio.BaseProtocol:
         limits = self._dialer.limits
         protocol = WSProtocol(
@@ -222,7 +240,7 @@ class Attempt:
             parts.resource_name,
             True,  # noqa: FBT003 - positional in picows
             self._listener,
-            _PICOWS_LOG,
+            PeerLog(self._fault),
             True,  # noqa: FBT003
             None,  # no deadline beside ours: of two, the later one's exception would be nobody's
             False,  # noqa: FBT003
@@ -245,12 +263,12 @@ class AgentDialer:
         on_bug: Callable[[BaseException], None],
         limits: SocketLimits = AGENT_LIMITS,
         dial_s: float = 5.0,
-        may_dial: Callable[[str], bool] = lambda host: True,  # noqa: ARG005
+        reach: Reach | None = None,
     ) -> None:
         self.on_bug = on_bug
         self.limits = limits
         self.dial_s = dial_s
-        self.may_dial = may_dial
+        self.reach = reach or Reach()
         self._attempts: set[Attempt] = set()
 
     def dial(self, url: str, deliver: Callable[[WireEvent], None], traceparent: str = "") -> Attempt:

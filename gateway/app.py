@@ -8,9 +8,10 @@ import secrets
 import signal
 import time
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import web
 from loguru import logger
@@ -23,11 +24,12 @@ from actors.registry_book import RegistrySettings
 from actors.routing import BANK_AGENTS
 from actors.store import StoreArgs
 from actors.topology import NODE, SESSIONS_PATH, STORE_PATH, NodeArgs, node_spec
-from gateway import telemetry
+from gateway import logs, telemetry
 from gateway.admission import Admission, Bounds
-from gateway.agent_socket import AgentDialer
+from gateway.agent_socket import AGENT_LIMITS, AgentDialer
 from gateway.blackbox import BlackBoxes
 from gateway.call_meter import CallMeter
+from gateway.caller_tokens import CallerTokens
 from gateway.catalogue import Catalogue
 from gateway.catalogue_api import CatalogueApi
 from gateway.chaos import Chaos
@@ -41,9 +43,11 @@ from gateway.meters import Meters
 from gateway.metrics import Metrics
 from gateway.probe import HttpProber
 from gateway.pulse import Pulse
+from gateway.reach import Reach
 from gateway.reception import Reception
 from gateway.rest import ApiSettings
 from gateway.resume import ResumeTokens
+from gateway.socket_core import SocketLimits
 from gateway.store import MemoryStore, SqliteStore
 from gateway.tracing import Tracing, langfuse, otlp
 from supervisor.backoff import Backoff
@@ -53,6 +57,7 @@ from supervisor.system_base import AsyncioSystemBase, actor_system
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pydantic import SecretStr
     from thespian.actors import ActorAddress
 
     from actors.ids import SessionId
@@ -79,6 +84,25 @@ class StartError(Exception):
     """The tree did not come up."""
 
 
+@dataclass(slots=True)
+class _Parts:
+    """What the start brings up, in this order."""
+
+    node: ActorAddress | None = None
+    runner: web.AppRunner | None = None
+    reception: Reception | None = None
+    door: FrontDoor | None = None
+
+
+Part = TypeVar("Part")
+
+
+def _there(part: Part | None) -> Part:
+    if part is None:
+        raise RuntimeError("the gateway has not been started")
+    return part
+
+
 class Gateway:
     """One gateway. ``start``, then it serves until ``stop``."""
 
@@ -86,15 +110,16 @@ class Gateway:
         self.settings = settings
         self.system = actor_system(notify=telemetry.notice)
         self.base: AsyncioSystemBase = self.system._systemBase  # noqa: SLF001 - Thespian gives the base no other name
-        self.prober = HttpProber()
+        reach = Reach(tuple(host.lower() for host in settings.agent_hosts), settings.agent_networks)
+        self.prober = HttpProber(reach)
         self.ports = Ports(
-            dialer=AgentDialer(self._bug, dial_s=settings.dial_s),
+            dialer=AgentDialer(self._bug, replace(AGENT_LIMITS, unread_s=settings.unread_s), settings.dial_s, reach),
             tell=self.base.tell,
             now=asyncio.get_running_loop().time,
             wall=time.time,
             random=random.random,
         )
-        self.api = Api(self.ask, self._api_settings())
+        self.api = Api(self.ask, self._api_settings(reach))
         self.history = self._history()
         self.meters = Meters()
         self.delays = CallMeter.of(None)
@@ -109,67 +134,82 @@ class Gateway:
         self.health = self._health()
         self._documents = MemoryStore(max_documents=settings.store_documents)  # outlives its actor
         self._started = self.ports.now()
-        self._node: ActorAddress
+        self._parts = _Parts()
         self._reviving: asyncio.Task[None] | None = None
-        self._door: FrontDoor
-        self.reception: Reception
-        self._runner: web.AppRunner
 
     @property
     def port(self) -> int:
         """The port that is listened on."""
-        return self._door.port
+        return _there(self._parts.door).port
+
+    @property
+    def reception(self) -> Reception:
+        """Who gives callers their sessions."""
+        return _there(self._parts.reception)
+
+    @property
+    def _node(self) -> ActorAddress:
+        return _there(self._parts.node)
 
     async def start(self) -> None:
         """Start the tree, then listen. Raises `StartError` or ``OSError``."""
+        parts = self._parts
         await self._start_tree()
         catalogue = CatalogueApi(self._catalogue(), self.history, self.api.settings, self.status)
-        self._runner = web.AppRunner(
+        parts.runner = web.AppRunner(
             self.api.application([*catalogue.routes(), *self._operations()]),
             access_log=None,
+            logger=logs.http_log(),
             keepalive_timeout=IDLE_HTTP_S,
         )
-        await self._runner.setup()
-        if self._runner.server is None:
+        await parts.runner.setup()
+        if parts.runner.server is None:
             raise StartError("the HTTP server did not start")
-        self.reception = self._reception()
+        parts.reception = self._reception()
         self.metrics.watch(self.reception.calls)
         callbacks = Callbacks(
-            http=self._runner.server,
+            http=parts.runner.server,
             on_caller=self._welcome,
             on_bug=self._bug,
             accept=self.admission.judge,
             on_gone=lambda head: self.admission.went(head.remote),
         )
-        self._door = FrontDoor(callbacks)
-        await self._door.start(self.settings.host, self.settings.port)
+        limits = SocketLimits(message_bytes=self.settings.message_limit, unread_s=self.settings.unread_s)
+        parts.door = FrontDoor(callbacks, limits, self.settings.head_s)
+        await parts.door.start(self.settings.host, self.settings.port)
         self.pulse.start()
 
     async def stop(self) -> None:
         """Stop accepting, let the tree end in order (callers are told, calls are kept), end what is left.
 
-        Each phase within ``stop_s``.
+        Each phase within ``stop_s``. A start that failed is taken apart as far as it came.
         """
-        self._door.shut()
+        parts, stop_s = self._parts, self.settings.stop_s
+        if parts.door is not None:
+            parts.door.shut()
         await self.drain.stop()
         self.health.add("stopping", lambda: "the gateway is going down")
         self.pulse.stop()
         if self._reviving is not None:
             self._reviving.cancel()
-        await self._stop_tree(self.settings.stop_s)
-        await self._door.stop(self.settings.stop_s)
-        await self.base.shutdown_async(self.settings.stop_s)
-        await self.reception.stop()
+        if parts.node is not None:
+            await self._stop_tree(stop_s)
+        if parts.door is not None:
+            await parts.door.stop(stop_s)
+        await self.base.shutdown_async(stop_s)
+        if parts.reception is not None:
+            await parts.reception.stop()
         await self.prober.stop()
-        await asyncio.to_thread(self.tracing.stop, self.settings.stop_s)
+        await asyncio.to_thread(self.tracing.stop, stop_s)
         await asyncio.to_thread(self.boxes.stop)
         if self.history is not None:
             await asyncio.to_thread(self.history.close)
-        await self._runner.cleanup()
+        if parts.runner is not None:
+            await parts.runner.cleanup()
 
     async def _start_tree(self) -> None:
         spec = node_spec(self._node_args())
-        self._node = self.system.createActor(spec.actor)
+        self._parts.node = self.system.createActor(spec.actor)
         sinks = (telemetry.SupervisionLog(), self.meters, telemetry.WhenEnded(NODE, self._revive))
         start = Start(NODE, NODE, 1, spec.args, Runtime(sink=telemetry.Sinks(sinks)))
         answer = await self.base.ask_async(self._node, start, START_S)
@@ -236,7 +276,7 @@ class Gateway:
         return {
             "status": "running",
             "sessions": len(self.reception.calls),
-            "connections": self._door.open_sockets,
+            "connections": _there(self._parts.door).open_sockets,
             "actors": self.base.statistics()["actors"],
             "uptime_s": round(self.ports.now() - self._started),
         }
@@ -247,7 +287,9 @@ class Gateway:
             settings.connect_rate, settings.connect_burst, settings.per_address, tuple(settings.caller_origins)
         )
         checks = {"draining": self.drain.why_not, "full": self._full, "objective": self.objective.broken}
-        return Admission(bounds, checks, self.ports.now, self.meters.refuse)
+        secret = _shown(settings.caller_secret)
+        tokens = CallerTokens(secret, settings.caller_audience, settings.caller_issuer) if secret else None
+        return Admission(bounds, checks, self.ports.now, self.meters.refuse, tokens)
 
     def _welcome(self, client: ClientSocket, head: RequestHead) -> None:
         self.admission.came(head.remote)
@@ -316,14 +358,23 @@ class Gateway:
         registry = RegistryArgs(self.ports, self.prober, STORE_PATH, bounds, known)
         return NodeArgs(StoreArgs(opened), registry, max_sessions=settings.max_sessions)
 
-    def _api_settings(self) -> ApiSettings:
+    def _api_settings(self, reach: Reach) -> ApiSettings:
         settings = self.settings
-        token = settings.admin_token.get_secret_value() if settings.admin_token else None
-        networks = settings.admin_networks
-        return ApiSettings(token, networks, settings.cors_origins, settings.body_limit, settings.agent_hosts)
+        return ApiSettings(
+            _shown(settings.admin_token),
+            settings.admin_networks,
+            settings.cors_origins,
+            settings.body_limit,
+            reach,
+            _shown(settings.agent_secret),
+        )
 
     def _catalogue(self) -> Catalogue:
         return Catalogue(self.settings.data_dir / "catalogue", self.settings.tools_dir)
+
+
+def _shown(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
 
 
 def _sqlite(settings: Settings) -> Callable[[], SqliteStore]:

@@ -59,7 +59,9 @@ def run_up(
     log_level: Annotated[str, typer.Option(help="TRACE to ERROR, for every process.")] = "INFO",
 ) -> None:
     """Run everything: the gateway, six agents and the page, each restarted when it dies."""
-    raise typer.Exit(asyncio.run(up.run(_settings(log_level=log_level).log_level)))
+    settings = _settings(log_level=log_level)
+    secret = settings.agent_secret.get_secret_value() if settings.agent_secret else ""
+    raise typer.Exit(asyncio.run(up.run(settings.log_level, secret)))
 
 
 @main.command("tree")

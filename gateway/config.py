@@ -8,7 +8,16 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeAlias, TypeVar
 
-from pydantic import AliasChoices, BeforeValidator, Field, IPvAnyNetwork, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -35,6 +44,19 @@ def _split(value: object) -> object:
 
 Listed: TypeAlias = Annotated[tuple[Item, ...], NoDecode, BeforeValidator(_split)]
 """Several words: a list in the file; separated by commas, or a JSON list, in the environment."""
+
+
+MIN_SECRET = 32
+"""Characters: RFC 7518, section 3.2, wants as many bytes as the hash of HS256 has."""
+
+
+def _long(secret: SecretStr) -> SecretStr:
+    if len(secret) < MIN_SECRET:
+        raise ValueError(f"must have {MIN_SECRET} characters or more")
+    return secret
+
+
+Secret: TypeAlias = Annotated[SecretStr, AfterValidator(_long)]
 
 
 def _also(name: str, other: str) -> AliasChoices:
@@ -101,7 +123,11 @@ class Settings(BaseSettings):
     """How many calls are kept to be read again; 0 keeps none."""
     history_days: float = Field(30.0, gt=0)
     agent_hosts: Listed[str] = ()
-    """Hosts that agents may register with; empty allows all."""
+    """Hosts that agents may have; empty allows all."""
+    agent_networks: Listed[IPvAnyNetwork] = ()
+    """Networks that agents' addresses lie in, looked at when they are dialled; empty allows all."""
+    agent_secret: Secret | None = None
+    """What agents show to register, beat and leave; without it everybody may."""
 
     dial_s: float = Field(5.0, gt=0)
     ready_s: float = Field(5.0, gt=0)
@@ -134,6 +160,18 @@ class Settings(BaseSettings):
     """Calls at once from one address; 0: no bound, for callers may share a proxy."""
     caller_origins: Listed[str] = ()
     """Origins whose pages may call; empty: all. Programs send no origin."""
+    caller_secret: Secret | None = None
+    """Signs the tokens (JWT, HS256) without which nobody may call; without it everybody may."""
+    caller_audience: str = ""
+    """What such a token's ``aud`` must hold; empty: tokens have none."""
+    caller_issuer: str = ""
+    """What its ``iss`` must be; empty: any."""
+    head_s: float = Field(10.0, gt=0)
+    """How long a request's head may take."""
+    message_limit: int = Field(256 * 1024, ge=1024)
+    """Bytes of a caller's message, all its fragments together."""
+    unread_s: float = Field(20.0, gt=0)
+    """How long a caller or an agent may leave what it was sent unread."""
 
     @model_validator(mode="after")
     def check_grace(self) -> Self:

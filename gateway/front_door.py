@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import parse_qs
 
-from picows import WSAutoPingStrategy
+from picows import WSAutoPingStrategy, WSUpgradeResponse, WSUpgradeResponseWithListener
 from picows.picows import WSProtocol  # type: ignore[attr-defined] # the server protocol has no typed export
 
 from actors.verdict import Verdict
 from gateway.client_socket import ClientSocket
 from gateway.close_codes import TO_CALLER
-from gateway.socket_core import SocketLimits
+from gateway.logs import PeerLog
+from gateway.socket_core import SocketLimits, bound_reads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 
 HEAD_BYTES: Final = 8 * 1024  # a browser's upgrade request is under 1 KiB, cookies included under 8
 HEAD_DEADLINE_S: Final = 10.0  # against peers that never finish their head
+SUBPROTOCOL: Final = "understudy"
 # Firefox says "keep-alive, Upgrade", and picows knows the one word only.
 _CONNECTION: Final = re.compile(rb"\r\nconnection:[^\r]*\bupgrade\b[^\r]*", re.IGNORECASE)
-_PICOWS_LOG: Final = logging.getLogger("picows.server")
+# Picows repeats such words in its refusal, and cannot write them.
+_NOT_ASCII: Final = re.compile(rb"\r\n(?:connection|upgrade|sec-websocket-[^:]*):[^\r]*[\x80-\xff]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,8 @@ class RequestHead:
     """What is known before the upgrade; header names in lower case."""
 
     method: str
-    target: str
-    headers: dict[str, str]
+    target: str = field(repr=False)  # these two may hold tokens
+    headers: dict[str, str] = field(repr=False)
     remote: str
 
     @property
@@ -48,6 +50,11 @@ class RequestHead:
     def query(self, name: str) -> str:
         """The first value of a query parameter; empty where it is absent."""
         return parse_qs(self.target.partition("?")[2]).get(name, [""])[0]
+
+    @property
+    def subprotocols(self) -> list[str]:
+        """What the client offers to speak."""
+        return [name for word in self.headers.get("sec-websocket-protocol", "").split(",") if (name := word.strip())]
 
     @property
     def upgrades(self) -> bool:
@@ -196,6 +203,8 @@ class _Head(asyncio.Protocol):
             self._give_to(self._door.callbacks.http())
         elif head.path != "/sonic":
             self._answer(Refusal("no WebSocket here", HTTPStatus.BAD_REQUEST, None))
+        elif _NOT_ASCII.search(raw):
+            self._answer(Refusal("the upgrade is not in ASCII", HTTPStatus.BAD_REQUEST, None))
         else:
             try:
                 refusal = self._door.callbacks.accept(head)
@@ -205,17 +214,19 @@ class _Head(asyncio.Protocol):
             if refusal is not None:
                 self._answer(refusal)
             else:
+                if self._transport is not None:
+                    bound_reads(self._transport, self._door.limits)
                 self._data[: len(raw)] = _CONNECTION.sub(b"\r\nConnection: Upgrade", raw)
                 self._give_to(self._websocket(head))
 
     def _websocket(self, head: RequestHead) -> asyncio.BaseProtocol:
-        limits = self._door.limits
+        limits, client = self._door.limits, _CallerSocket(self._door, head)
         protocol = WSProtocol(
             None,
             None,
             False,  # noqa: FBT003 - positional in picows
-            lambda request: _CallerSocket(self._door, head),  # noqa: ARG005
-            _PICOWS_LOG,
+            lambda request: _answer_to(head, client),  # noqa: ARG005
+            PeerLog(client.on_parser_fault),
             True,  # noqa: FBT003
             self._door.head_s,
             False,  # noqa: FBT003
@@ -249,6 +260,8 @@ class _Head(asyncio.Protocol):
             f"Content-Length: {len(body)}",
             "Connection: close",
         ]
+        if refusal.status is HTTPStatus.UNAUTHORIZED:
+            lines.append("WWW-Authenticate: Bearer")  # RFC 9110 section 15.5.2
         if refusal.retry_after_s is not None:
             lines.append(f"Retry-After: {refusal.retry_after_s}")
         transport = self._transport
@@ -267,6 +280,14 @@ class _Head(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _answer_to(head: RequestHead, client: _CallerSocket) -> _CallerSocket | WSUpgradeResponseWithListener:
+    """Choose our subprotocol where it is offered: a browser that offers any and is answered none hangs up."""
+    if SUBPROTOCOL not in head.subprotocols:
+        return client
+    chosen = {"Sec-WebSocket-Protocol": SUBPROTOCOL}
+    return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(chosen), client)
 
 
 def _feed(protocol: asyncio.BufferedProtocol, data: bytes) -> None:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 ASK_S = 2.0
 TRANSFER_S = 15.0
 MAX_URL = 2048
+MAX_CALLS = 1_000_000  # that one instance can say it has
 STATUSES = frozenset({"ready", "busy", "error"})
 
 Reply = TypeVar("Reply")
@@ -87,17 +88,15 @@ class Api:
 
     async def register(self, request: web.Request) -> web.Response:
         """Take an instance in."""
+        self.settings.admit_agent(request)
         body = await json_object(request)
-        port = body.get("port")
-        if port is not None and (not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 65536):
-            raise ApiError(400, "port must be a number from 1 to 65535")
         capabilities = body.get("capabilities") or {}
         if not isinstance(capabilities, dict | list):
             raise ApiError(400, "capabilities must be an object or a list")
         message = Register(
             agent_id=AgentId(an_id(body.get("id"), "id")),
             url=self._agent_url(body.get("url")),
-            port=port,
+            port=_number(body, "port", 1, 65535),
             capabilities=capabilities if isinstance(capabilities, dict) else tuple(map(str, capabilities)),
             peer=request.remote or "",
         )
@@ -108,7 +107,7 @@ class Api:
 
     def _agent_url(self, url: object) -> str:
         if not isinstance(url, str) or len(url) > MAX_URL:
-            raise ApiError(400, "url must be text of at most 2048 characters")
+            raise ApiError(400, f"url must be text of at most {MAX_URL} characters")
         try:
             parts = urlsplit(url)
             port_ok = parts.port is None or parts.port > 0
@@ -116,20 +115,23 @@ class Api:
             raise ApiError(400, "url cannot be read") from None
         if parts.scheme not in {"ws", "wss", "http", "https"} or not parts.hostname or not port_ok:
             raise ApiError(400, "url must be ws://, wss://, http:// or https:// with a host")
-        if self.settings.agent_hosts and parts.hostname not in self.settings.agent_hosts:
+        if not self.settings.reach.allows(parts.hostname):
             raise ApiError(403, f"agents may not register with the host {parts.hostname}")
         return url
 
     async def heartbeat(self, request: web.Request) -> web.Response:
         """Credit an instance; ``known`` false asks it to register again."""
+        self.settings.admit_agent(request)
         body = await json_object(request)
-        url, port, active = body.get("url"), body.get("port"), body.get("activeSessions")
+        url = body.get("url") or ""
+        if not isinstance(url, str) or len(url) > MAX_URL:
+            raise ApiError(400, f"url must be text of at most {MAX_URL} characters")
         message = Heartbeat(
             agent_id=AgentId(an_id(body.get("agentId"), "agentId")),
-            url=url if isinstance(url, str) else "",
-            port=port if isinstance(port, int) else None,
+            url=url,
+            port=_number(body, "port", 1, 65535),
             peer=request.remote or "",
-            active_sessions=active if isinstance(active, int) else 0,
+            active_sessions=_number(body, "activeSessions", 0, MAX_CALLS) or 0,
         )
         answer = await self._ask(REGISTRY_PATH, message, HeartbeatSeen)
         return web.json_response({"success": True, "known": answer.known})
@@ -150,16 +152,18 @@ class Api:
 
     async def status(self, request: web.Request) -> web.Response:
         """Take an agent's own word on how it is; it counts as a sign of life."""
+        self.settings.admit_agent(request)
         agent_id = AgentId(an_id(request.match_info["id"], "id"))
         body = await json_object(request)
         status = body.get("status")
-        if status not in STATUSES:
+        if not isinstance(status, str) or status not in STATUSES:
             raise ApiError(400, "status must be ready, busy or error")
-        await self._ask(REGISTRY_PATH, ReportStatus(agent_id, str(status)), HeartbeatSeen)
+        await self._ask(REGISTRY_PATH, ReportStatus(agent_id, status), HeartbeatSeen)
         return web.json_response({"success": True, "agentId": agent_id, "status": status, "timestamp": iso_now()})
 
     async def deregister(self, request: web.Request) -> web.Response:
         """Remove all instances of an agent, or the one given by ``?url=``."""
+        self.settings.admit_agent(request)
         agent_id = AgentId(an_id(request.match_info["id"], "id"))
         answer = await self._ask(REGISTRY_PATH, Deregister(agent_id, request.query.get("url", "")), Deregistered)
         if not answer.count:
@@ -234,6 +238,13 @@ class Api:
     ) -> Reply:
         session_id = AgentId(an_id(request.match_info["id"], "id"))
         return await self._ask(f"{SESSIONS_PATH}/{session_id}", message, reply, deadline_s)
+
+
+def _number(body: Mapping[str, object], name: str, least: int, most: int) -> int | None:
+    value = body.get(name)
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most):
+        raise ApiError(400, f"{name} must be a number from {least} to {most}")
+    return value
 
 
 def agent_json(info: AgentInfo) -> Mapping[str, object]:

@@ -8,13 +8,18 @@ import sys
 import traceback
 from typing import TYPE_CHECKING
 
+from aiohttp.http_exceptions import HttpProcessingError
 from loguru import logger
 
 from gateway.masking import mask
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from loguru import Record
 
+PARSER_FAULT = "WS parser"  # how picows begins to speak of one
+PROTOCOL_ERROR = 1002  # what it closes with where it says no code; RFC 6455 section 7.4.1
 _HUMAN = "{time:HH:mm:ss.SSS} <level>{level: <7}</level> {extra[where]}{message}{extra[traceback]}\n"
 _JSON = "{extra[line]}\n"
 
@@ -31,6 +36,58 @@ class Intercept(logging.Handler):
         except (TypeError, ValueError):  # a library's mistake in a log line is not worth a connection
             words = str(record.msg)
         logger.opt(exception=record.exc_info).log(level, "{}: {}", record.name, words)
+
+
+class PeerLog:
+    """What picows gets for a logger: what a peer did wrong is one line at DEBUG, not a traceback at ERROR.
+
+    Its parser tells of a fault in this way only, with close code and reason; ``on_fault`` gets them.
+    """
+
+    def __init__(self, on_fault: Callable[[int, str], None]) -> None:
+        self._on_fault = on_fault
+        self._told = False
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: ARG002, N802 - logging's names
+        """Spare picows the lines about every read."""
+        return False
+
+    def log(self, level: int, words: str, *args: object) -> None:
+        """Leave out."""
+
+    def debug(self, words: str, *args: object) -> None:
+        """Leave out."""
+
+    info = debug
+
+    def error(self, words: str, *args: object) -> None:
+        """Write one line of all, and tell of a fault."""
+        if not self._told:
+            self._told = True  # of the same bytes it complains with every read
+            logger.debug("a peer: {}", words % args if args else words)
+        if words.startswith(PARSER_FAULT):
+            match args:
+                case ((int(code), str(reason)),):
+                    self._on_fault(int(code), reason)
+                case _:
+                    self._on_fault(PROTOCOL_ERROR, "")
+
+    warning = exception = error
+
+
+def http_log() -> logging.Logger:
+    """Give aiohttp's server its logger: a request that cannot be read is one line at DEBUG, without its bytes."""
+    log = logging.getLogger("aiohttp.server")
+    log.addFilter(_is_ours)
+    return log
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    fault = record.exc_info[1] if record.exc_info else None
+    if isinstance(fault, HttpProcessingError):
+        logger.debug("a peer: {}: {}", record.getMessage(), type(fault).__name__)
+        return False
+    return True
 
 
 def configure(level: str, form: str) -> None:

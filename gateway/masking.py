@@ -1,4 +1,4 @@
-"""What must not be read in logs, traces, history or the tree: account numbers and sort codes. Pure."""
+"""What must not be read in logs, traces, history or the tree: account numbers, sort codes, signed tokens. Pure."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ _SECRET = (
     rf"\b{_TIMES}(?:{_WORD}|\d)(?:{_PAUSE}{_TIMES}(?:{_WORD}|\d)){{5,}}\b",  # spoken, and written by whim
     r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b",  # IBAN, which holds both
     r"(?<![\w.])\d\d\.\d\d\.\d\d(?!\w|\.\d)",  # sort code with points
+    r"\beyJ[\w-]{10,}\.[\w-]+(?:\.[\w-]*)?",  # signed token (JWT)
 )
 _DIGITS = rf"(?<!\w)(?<!\d\.)\d+(?:{_GAP}\d+)*(?!\w)"
 _FOUND = re.compile(rf"(?P<kept>{'|'.join(_KEPT)})|(?P<secret>{'|'.join(_SECRET)})|{_DIGITS}", re.IGNORECASE)

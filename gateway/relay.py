@@ -17,7 +17,9 @@ from actors.messages import (
     StashOverflowed,
 )
 from actors.ports import RelayCounters, Replayed
+from actors.token_bucket import TokenBucket
 from actors.verdict import Verdict
+from gateway import close_codes
 from gateway.agent_socket import AgentSocket
 from gateway.backlog import Backlog
 from gateway.call_meter import SAMPLE_MASK, CallMeter, Tally
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from gateway.resume import ResumeTokens
     from gateway.socket_core import SocketCore
 
+TEXTS_A_SECOND, TEXTS_AT_ONCE = 50.0, 500.0
+"""Of a caller's JSON: each becomes a message to his session actor, whose mailbox has no bound of its own."""
 MAX_EARLY_EVENTS = 64  # between accept and attach; the session actor attaches within one loop turn
 
 
@@ -80,6 +84,7 @@ class CallerRelay:
         self._box = self._meter.box
         self._backlog = Backlog()
         self._seen_by_caller = 0  # where he was when his socket ended
+        self._allowance = TokenBucket(TEXTS_A_SECOND, TEXTS_AT_ONCE)
         self._received = 0  # texts, so that he can send again what was lost on the way
         self.claim = self._first_claim = claim
         self._hello: Json | None = None  # what began this relay's greeting; None before it
@@ -288,6 +293,9 @@ class CallerRelay:
 
     def on_caller_text(self, data: bytes) -> None:
         """Answer or deliver one JSON message."""
+        if self._allowance.take(self._now()):
+            self._client.begin_close(close_codes.POLICY_VIOLATION, "too many messages")
+            return
         message = parse_caller(data)
         match message:
             case Ping():

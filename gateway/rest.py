@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
-import ipaddress
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from loguru import logger
 
+from gateway.reach import Reach, is_within
+from gateway.wire import decode
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from ipaddress import IPv4Network, IPv6Network
+
+    from gateway.reach import Networks
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+BODY_S = 10.0  # as long as a request's head may take
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -35,11 +40,12 @@ class ApiError(Exception):
 class ApiSettings:
     """What the API needs of the settings."""
 
-    admin_token: str | None = None
-    admin_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    admin_token: str | None = field(default=None, repr=False)
+    admin_networks: Networks = ()
     cors_origins: tuple[str, ...] = ("*",)
     body_limit: int = 100 * 1024
-    agent_hosts: tuple[str, ...] = ()
+    reach: Reach = field(default_factory=Reach)
+    agent_secret: str | None = field(default=None, repr=False)
 
     def admit(self, request: web.Request) -> None:
         """Let in whoever has the token or, where none is configured, comes from a trusted network; else `ApiError`."""
@@ -47,9 +53,15 @@ class ApiSettings:
             if not is_within(request.remote, self.admin_networks):
                 raise ApiError(403, "no admin token is configured, so only trusted networks are let in")
             return
-        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if not hmac.compare_digest(given.encode(), self.admin_token.encode()):
+        if not _bears(request, self.admin_token):
             raise ApiError(401, "a valid bearer token is needed")
+
+    def admit_agent(self, request: web.Request) -> None:
+        """Let in whoever has the agents' secret or the admin token; all where no secret is configured."""
+        if self.agent_secret is None or _bears(request, self.agent_secret):
+            return
+        if self.admin_token is None or not _bears(request, self.admin_token):
+            raise ApiError(401, "the agents' secret is needed")
 
     @web.middleware
     async def cors(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -85,14 +97,20 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
 
 
 async def json_object(request: web.Request) -> dict[str, Any]:
-    """Read a body that must be a JSON object."""
+    """Read a body that must be a JSON object, in time."""
     try:
-        body = await request.json()
-    except (ValueError, RecursionError):
-        raise ApiError(400, "the body is not JSON") from None
-    if not isinstance(body, dict):
-        raise ApiError(400, "the body must be a JSON object")
+        async with asyncio.timeout(BODY_S):
+            body = decode(await request.read())
+    except TimeoutError:
+        raise ApiError(408, "the body did not come in time") from None
+    if body is None:
+        raise ApiError(400, "the body must be a JSON object, and not nested too deep")
     return body
+
+
+def _bears(request: web.Request, secret: str) -> bool:
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    return hmac.compare_digest(given.encode(errors="surrogateescape"), secret.encode())
 
 
 def an_id(value: object, name: str) -> str:
@@ -100,17 +118,6 @@ def an_id(value: object, name: str) -> str:
     if not isinstance(value, str) or not ID.fullmatch(value):
         raise ApiError(400, f"{name} must match {ID.pattern}")
     return value
-
-
-def is_within(remote: str | None, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
-    """Tell whether an address belongs to one of the networks."""
-    try:
-        address = ipaddress.ip_address(remote or "")
-    except ValueError:
-        return False
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return any(address in network for network in networks)
 
 
 def iso_now() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import socket
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, Flag, auto
@@ -21,6 +22,11 @@ _BINARY, _TEXT, _CONTINUATION = WSMsgType.BINARY, WSMsgType.TEXT, WSMsgType.CONT
 _PING, _PONG, _CLOSE = WSMsgType.PING, WSMsgType.PONG, WSMsgType.CLOSE
 
 
+PIECES_BYTES = 8192
+"""Above it picows writes head and payload as two pieces, and asyncio's `writelines` may not look at the high mark.
+
+CVE-2024-12254: CPython from 3.12, with its own loop; a caller who does not read would be kept everything for.
+"""
 FAIL_S = 0.1  # between the close frame for a broken protocol and the end of the connection
 
 
@@ -29,10 +35,25 @@ class SocketLimits:
     """Bounds of one connection; seconds and bytes."""
 
     message_bytes: int = 256 * 1024
+    """Of one message, all its fragments together."""
+    idle_frames: int = 200
+    """Pings, pongs and empty fragments between two looks of the keepalive: they bring nothing, and cost time."""
+    unread_bytes: int = 4 * 1024 * 1024
+    """What is kept for a peer that does not read: the other hop's longest message, and what was read with it."""
+    unread_s: float = 20.0
+    """How long a peer may leave more than a write buffer's high mark unread."""
     ping_interval_s: float = 20.0
     ping_deadline_s: float = 10.0
     close_s: float = 2.0
     read_buffer_bytes: int = 4096
+    receive_bytes: int = 64 * 1024
+    """What the kernel keeps, so that picows' buffer, which doubles with every full read, stays of that order."""
+
+
+def bound_reads(transport: asyncio.BaseTransport, limits: SocketLimits) -> None:
+    """Bound what one read of a connection can bring."""
+    if (connection := transport.get_extra_info("socket")) is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, limits.receive_bytes)
 
 
 class Phase(Enum):
@@ -62,6 +83,7 @@ class Cause(Enum):
     PEER = auto()
     US = auto()
     VIOLATION = auto()
+    UNREAD = auto()
     HALF_OPEN = auto()
     LOST = auto()
 
@@ -100,13 +122,17 @@ class SocketCore(WSListener):
         self._on_bug = on_bug
         self._transport: WSTransport | None = None
         self.write_binary: Callable[[bytes], None] = _write_nothing
-        """`send_binary` without its check: for who has looked at the phase."""
+        """`send_binary` without its checks, unless writing is paused: for who has looked at the phase."""
         self._timer: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
+        self._idle_frames = 0
         self._heard = False
         self._pinged = False
         self._paused = Pause(0)
         self._parts: bytearray | None = None
         self._utf8: codecs.IncrementalDecoder | None = None
+        self._faulty = False
+        self._forgets = False
         self._cause = Cause.LOST
         self._code = close_codes.ABNORMAL
         self._reason = ""
@@ -132,13 +158,11 @@ class SocketCore(WSListener):
 
     def send_text(self, data: bytes) -> None:
         """Write one text frame; without effect unless open."""
-        if self.phase is Phase.OPEN and self._transport is not None:
-            self._transport.send(_TEXT, data)
+        self._write(_TEXT, data)
 
     def send_binary(self, data: bytes) -> None:
         """Write one binary frame; without effect unless open."""
-        if self.phase is Phase.OPEN and self._transport is not None:
-            self._transport.send(_BINARY, data)
+        self._write(_BINARY, data)
 
     def begin_close(self, code: int, reason: str) -> None:
         """Start the closing handshake (RFC 6455 section 7); the connection is dropped at its deadline."""
@@ -177,7 +201,8 @@ class SocketCore(WSListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
         """Begin."""
         self._transport = transport
-        self.write_binary = partial(transport.send, _BINARY)
+        self._forgets = type(transport.underlying_transport).__module__.startswith("asyncio.")
+        self._write_freely(transport)
         self.phase = Phase.OPEN
         self._arm(self.limits.ping_interval_s, self._keep_alive)
         self._guard(self.on_open)
@@ -207,31 +232,38 @@ class SocketCore(WSListener):
         """End, once."""
         if self.phase is Phase.CLOSED:
             return
-        shake = transport.close_handshake
-        sent = shake.sent if shake is not None else None
-        if self._cause is Cause.LOST and sent is not None:  # picows' parser found the fault and sent the close
-            self._cause, self._code = Cause.VIOLATION, int(sent.code)  # type: ignore[call-overload] # an IntEnum at run time
-            self._reason = str(sent.reason or "")
-            if transport.is_client_side:  # there picows keeps the fault in a future until somebody takes it
-                task = asyncio.get_running_loop().create_task(_take_fault(transport))
-                _TAKING.add(task)
-                task.add_done_callback(_TAKING.discard)
+        if self._faulty and transport.is_client_side:  # there picows keeps it in a future until somebody takes it
+            task = asyncio.get_running_loop().create_task(_take_fault(transport))
+            _TAKING.add(task)
+            task.add_done_callback(_TAKING.discard)
         self.phase = Phase.CLOSED
         self._disarm()
+        self._calm()
         self._parts = self._utf8 = None
         self._guard(lambda: self.on_end(self._cause, self._code, self._reason))
         self.write_binary = self.take_binary = _write_nothing  # no cycle keeps an ended connection
         self._transport = None
 
     def pause_writing(self) -> None:
-        """Push back."""
+        """Push back, for a while."""
         self.write_paused = True
+        self.write_binary = self.send_binary  # which looks how much waits
+        self._calm()
+        self._unread = asyncio.get_running_loop().call_later(self.limits.unread_s, self._give_up)
         self._guard(lambda: self.on_write_paused(True))  # noqa: FBT003
 
     def resume_writing(self) -> None:
         """Let go."""
         self.write_paused = False
+        if self._transport is not None:
+            self._write_freely(self._transport)
+        self._calm()
         self._guard(lambda: self.on_write_paused(False))  # noqa: FBT003
+
+    def on_parser_fault(self, code: int, reason: str) -> None:
+        """Believe picows' parser, which has answered a violation: what is read from now on is not heard."""
+        self._faulty = True  # the frame before it comes yet, hence soon and not now
+        asyncio.get_running_loop().call_soon(self._begin_close, Cause.VIOLATION, code, reason)
 
     # --- frames ----------------------------------------------------------------------------------------------------
 
@@ -246,6 +278,10 @@ class SocketCore(WSListener):
 
     def _take_other(self, kind: WSMsgType, frame: WSFrame) -> None:
         data = frame.get_payload_as_bytes()
+        if kind in {_PING, _PONG} or not (frame.fin or data):
+            self._idle_frames += 1
+            if self._idle_frames > self.limits.idle_frames:
+                raise Violation(close_codes.POLICY_VIOLATION, "too many frames that bring nothing")
         if kind == _PING:
             if not self.write_paused and self._transport is not None:  # a peer that does not read gets no pongs
                 self._transport.send_pong(data)
@@ -316,10 +352,37 @@ class SocketCore(WSListener):
         # The server ends TCP first; a client waits for that, until the deadline (RFC 6455 section 7.1.1).
         if self._transport is not None and (not self._transport.is_client_side or self._cause is Cause.VIOLATION):
             self._transport.disconnect()
+            self._arm(self.limits.close_s, self._abort)  # what is unread is waited for no longer
 
     def _abort(self) -> None:
         if self._transport is not None:
             self._transport.underlying_transport.abort()
+
+    def _write_freely(self, transport: WSTransport) -> None:
+        self.write_binary = self.send_binary if self._forgets else partial(transport.send, _BINARY)
+
+    def _write(self, kind: WSMsgType, data: bytes) -> None:
+        if self.phase is not Phase.OPEN or self._transport is None or (self.write_paused and self._is_full()):
+            return
+        self._transport.send(kind, data)
+        if self._forgets and len(data) > PIECES_BYTES:
+            self._transport.underlying_transport.set_write_buffer_limits()  # looks at the mark, and pauses
+
+    def _is_full(self) -> bool:
+        if self._transport is None:
+            return False
+        full: bool = self._transport.underlying_transport.get_write_buffer_size() > self.limits.unread_bytes
+        if full:
+            self._give_up()
+        return full
+
+    def _give_up(self) -> None:
+        self._begin_close(Cause.UNREAD, close_codes.UNREAD, "not reading")
+
+    def _calm(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _fail(self, bug: BaseException) -> None:
         self._begin_close(Cause.US, close_codes.INTERNAL_ERROR, "internal error")
@@ -336,6 +399,7 @@ class SocketCore(WSListener):
     def _keep_alive(self) -> None:
         if self.phase is not Phase.OPEN or self._transport is None:
             return
+        self._idle_frames = 0
         if self._heard or self._paused:
             self._heard = self._pinged = False
             self._arm(self.limits.ping_interval_s, self._keep_alive)

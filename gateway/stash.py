@@ -22,6 +22,8 @@ class Stash:
 
     max_bytes: int = 256 * 1024
     max_age_ms: float = 10_000.0
+    max_frames: int = 4096
+    """Of audio: ten seconds of the shortest that a browser's worklet gives, thrice; empty ones have no bytes."""
     size: int = 0
     dropped_frames: int = 0
     dropped_bytes: int = 0
@@ -75,7 +77,7 @@ class Stash:
             self._drop_oldest_audio()
 
     def _make_room(self, size: int) -> None:
-        while self.size + size > self.max_bytes and self._audio:
+        while self._audio and (self.size + size > self.max_bytes or len(self._audio) > self.max_frames):
             self._drop_oldest_audio()
 
     def _drop_oldest_audio(self) -> None:

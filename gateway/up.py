@@ -44,19 +44,20 @@ class Program:
     name: str
     arguments: tuple[str, ...]
     port: int
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-def programs(log_level: str) -> Iterator[Program]:
+def programs(log_level: str, agent_secret: str = "") -> Iterator[Program]:
     """List what runs, in start order."""
+    of_agents = {"LOG_LEVEL": log_level} | ({"AGENT_SECRET": agent_secret} if agent_secret else {})
     gateway = ("-m", "gateway", "gateway", "--port", str(GATEWAY_PORT), "--log-level", log_level)
     yield Program("gateway", gateway, GATEWAY_PORT)
     for agent, port in DEFAULT_PORTS.items():
-        yield Program(agent, ("-m", "agents", agent, "--port", str(port)), port, {"LOG_LEVEL": log_level})
+        yield Program(agent, ("-m", "agents", agent, "--port", str(port)), port, of_agents)
     yield Program("page", ("-m", "frontend", "--port", str(PAGE_PORT)), PAGE_PORT)
 
 
-async def run(log_level: str) -> int:
+async def run(log_level: str, agent_secret: str = "") -> int:
     """Run everything until SIGINT or SIGTERM; returns the exit code."""
     console = Console(highlight=False)
     told = asyncio.Event()
@@ -64,7 +65,7 @@ async def run(log_level: str) -> int:
         asyncio.get_running_loop().add_signal_handler(name, told.set)
     announcer = asyncio.create_task(announce(console), name="announce")
     try:
-        return await supervise(list(programs(log_level)), told, console)
+        return await supervise(list(programs(log_level, agent_secret)), told, console)
     finally:
         announcer.cancel()
 

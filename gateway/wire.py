@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import msgspec
 
 from actors.messages import CallerChose, CallerConfigured, CallerSent, CallerStoppedSpeaking, CallerText
+from gateway.nesting import MAX_DEPTH, is_too_deep
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +41,9 @@ def encode(message: Mapping[str, object]) -> bytes:
 
 
 def decode(data: bytes) -> dict[str, object] | None:
-    """Read one JSON object; None when it is not one."""
+    """Read one JSON object; None when it is not one, or nested too deep."""
+    if is_too_deep(data):
+        return None
     try:
         return _OBJECT.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -78,6 +81,8 @@ def error_text(message: Mapping[str, object]) -> str:
 
 def parse_caller(data: bytes) -> FromCaller:
     """Read one JSON message of a client; never raises."""
+    if is_too_deep(data):
+        return Malformed(f"nested deeper than {MAX_DEPTH}")
     message = decode(data)
     if message is None:
         return Malformed("not a JSON object")

@@ -8,7 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
+from loguru import logger
+from typer.testing import CliRunner
 
+from agents import cli
 from agents.config import AgentConfig
 from agents.runtime import Agent
 from tests.agents.gateway_end import DEADLINE_S, NO_GATEWAY, running, session
@@ -70,6 +74,28 @@ async def test_a_port_in_use_is_one_line_and_exit_code_1():
     assert agent.returncode == 1
     assert b"is in use" in errors.splitlines()[-1]
     assert b"Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "words"),
+    [
+        (["nobody"], {}, "there is no agent 'nobody'"),
+        (["triage", "--mode", "loud"], {}, "MODE must be one of"),
+        (["triage", "--gateway-url", "ftp://x"], {}, "GATEWAY_URL must look like"),
+        (["triage"], {"LOG_LEVEL": "chatty"}, "LOG_LEVEL must be a level"),
+    ],
+)
+def test_bad_usage_is_one_line_and_exit_code_2(monkeypatch, arguments, environment, words):
+    monkeypatch.setattr(cli, "_serve", None)  # none of these gets as far
+    monkeypatch.setattr(logger, "remove", lambda: None)
+    monkeypatch.setattr(logger, "configure", lambda **_: None)
+    monkeypatch.setenv("MODE", "text")
+    program = typer.Typer()
+    program.command()(cli.run_agent)
+    ended = CliRunner().invoke(program, arguments, env=environment)
+    assert ended.exit_code == 2
+    assert words in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
 
 
 @pytest.mark.real

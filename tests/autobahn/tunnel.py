@@ -18,7 +18,7 @@ from gateway.socket_core import SocketLimits
 from gateway.stash import Stash
 
 BIGGEST = 17 * 1024 * 1024  # of the suite's section 9
-LIMITS = SocketLimits(message_bytes=BIGGEST)
+LIMITS = SocketLimits(message_bytes=BIGGEST, unread_bytes=2 * BIGGEST)
 
 
 class Tunnel(CallerRelay):

@@ -45,7 +45,7 @@ def test_the_gateway_reads_every_variable_that_it_is_given():
 
 def test_the_values_for_the_gateway_can_be_used(monkeypatch):
     for name, value in SERVICES["gateway"]["environment"].items():
-        monkeypatch.setenv(name, re.sub(r"\$\{.*\}", "x", value))
+        monkeypatch.setenv(name, re.sub(r"\$\{.*\}", "x" * 32, value))
     settings = load()
     assert (settings.port, settings.store) == (port_checked(SERVICES["gateway"]), "sqlite")
 

@@ -168,8 +168,19 @@ async def test_a_store_that_cannot_be_opened_is_a_start_error(tmp_path: Path) ->
     gateway = make(store="sqlite", data_dir=tmp_path)
     with pytest.raises(StartError, match=r"understudy\.sqlite cannot be opened"):
         await gateway.start()
+    await asyncio.wait_for(gateway.stop(), PATIENCE_S)
     assert gateway.base.statistics()["actors"] == 0
-    await gateway.base.shutdown_async(PATIENCE_S)
+
+
+async def test_a_tree_that_does_not_start_can_be_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = asyncio.all_tasks()
+    monkeypatch.setattr(app, "START_S", 0.0)
+    gateway = make()
+    with pytest.raises(StartError, match="did not start"):
+        await gateway.start()
+    await asyncio.wait_for(gateway.stop(), PATIENCE_S)
+    assert gateway.base.statistics()["actors"] == 0
+    assert asyncio.all_tasks() == before
 
 
 async def test_an_http_connection_that_is_not_used_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:

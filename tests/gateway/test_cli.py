@@ -145,7 +145,7 @@ def test_speech_without_its_extra_is_said(environment, tmp_path) -> None:
         [sys.executable, "-c", code, "agent", "idv", "--mode", "voice", "--port", "0"],
         capture_output=True, text=True, timeout=PATIENCE_S, cwd=tmp_path, env=environment, check=False,
     )  # fmt: skip
-    assert ended.returncode == FAILED
+    assert ended.returncode == BAD_USAGE
     assert "pip install 'understudy[voice]'" in ended.stderr
     assert "Traceback" not in ended.stderr
 

@@ -25,7 +25,7 @@ def test_every_close_code_is_documented():
 async def test_every_endpoint_is_documented_and_every_documented_one_is_there(rest):
     text = (ROOT / "docs/rest.md").read_text()
     documented = set(re.findall(r"(/(?:api|admin|health|livez|readyz|autoscaling|metrics)[a-z/{}-]*)", text))
-    served = {route.resource.canonical for route in rest.gateway._runner.app.router.routes()}
+    served = {route.resource.canonical for route in rest.gateway._parts.runner.app.router.routes()}
     assert documented == served
 
 

@@ -310,6 +310,14 @@ async def test_a_broken_upgrade_is_no_call(hall: Hall, old: str, new: str) -> No
     assert hall.callers.empty()
 
 
+@pytest.mark.parametrize("word", ["Version: 1", "Key: dGhl", "Protocol: x"])
+async def test_an_upgrade_that_is_not_in_ascii_is_refused(hall: Hall, word: str) -> None:
+    sent = SONIC.replace(b"Host: x", b"Host: x\r\nSec-WebSocket-%s\xc9" % word.encode())
+    answer = await hall.exchange(sent)
+    assert status(answer) == 400
+    assert body(answer) == {"error": "the upgrade is not in ASCII"}
+
+
 async def test_empty_lines_before_a_request_are_ignored(hall: Hall) -> None:
     reader, writer = await hall.dial()
     writer.write(b"\r\n\r\n" + GET)

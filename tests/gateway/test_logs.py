@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from loguru import logger
 
+from agents import cli
 from gateway import logs
 
 if TYPE_CHECKING:
@@ -124,3 +125,13 @@ def test_configuring_twice_writes_each_line_once(configure, capsys) -> None:
     configure("INFO", "human")
     logger.info("once")
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("configure")
+def test_agents_mask_as_the_gateway_does(capsys) -> None:
+    cli._start_logging("INFO")
+    logger.opt(exception=LookupError("account one two three four five six seven eight")).error("sort code 11 22 33")
+    shown = capsys.readouterr().err
+    assert "LookupError: account ***" in shown
+    assert "sort code ***" in shown
+    assert "22" not in shown.splitlines()[0][12:]

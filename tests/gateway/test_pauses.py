@@ -13,6 +13,7 @@ from actors.ids import AgentId, Generation, Instance
 from actors.link_end import FailureKind
 from actors.messages import WireClosed, WireRefused
 from gateway.agent_socket import AgentDialer
+from gateway.reach import Reach
 from tests.gateway.test_relay import Place, open_place
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ async def test_a_wire_that_has_ended_takes_nothing_from_the_stash() -> None:
 
 async def test_a_host_that_may_not_be_dialled_is_refused_unless_the_attempt_was_given_up() -> None:
     events = Events()
-    dialer = AgentDialer([].append, may_dial=lambda host: host != "evil.example")
+    dialer = AgentDialer([].append, reach=Reach(hosts=("good.example",)))
     dialer.dial("ws://evil.example", events.put_nowait)
     refused = await events.next()
     assert isinstance(refused, WireRefused)

@@ -181,7 +181,7 @@ async def test_a_signal_to_the_command_stops_all_in_order(toys: Toys, told: sign
     code = (
         "import asyncio, sys; from gateway import up\n"
         "toy, journal = sys.argv[1:]\n"
-        "up.programs = lambda _: [up.Program(n, ('-E', '-c', toy, n, journal), 0) for n in ('one', 'two')]\n"
+        "up.programs = lambda *_: [up.Program(n, ('-E', '-c', toy, n, journal), 0) for n in ('one', 'two')]\n"
         "sys.exit(asyncio.run(up.run('INFO')))"
     )
     command = await asyncio.create_subprocess_exec(
