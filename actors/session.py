@@ -10,7 +10,16 @@ from actors import effects as fx
 from actors import failover, session_end, session_machine
 from actors.agent_link import LinkArgs
 from actors.ids import FALLBACK_AGENT, AgentId, Generation, SessionId
-from actors.messages import CloseLink, LinkHealthy, LinkReady, PatchMemory, ReadMemory, RelayEvent, TransferCall
+from actors.messages import (
+    CloseLink,
+    EndCall,
+    LinkHealthy,
+    LinkReady,
+    PatchMemory,
+    ReadMemory,
+    RelayEvent,
+    TransferCall,
+)
 from actors.registry_messages import (
     ForgetHolders,
     InstanceGone,
@@ -107,7 +116,7 @@ class SessionActor(Parent):
         """Feed what the caller, the agent, the links and the tree say to the machine."""
         if isinstance(message, _RELAY_EVENTS + _FROM_TREE):
             self._react(cast("SessionInput", message))
-        elif isinstance(message, ReadMemory | PatchMemory | TransferCall):
+        elif isinstance(message, ReadMemory | PatchMemory | TransferCall | EndCall):
             self._ask(message, sender)
 
     def handle_timer(self, name: Hashable) -> None:
@@ -164,7 +173,7 @@ class SessionActor(Parent):
 
     # --- inside ---
 
-    def _ask(self, request: ReadMemory | PatchMemory | TransferCall, sender: ActorAddress) -> None:
+    def _ask(self, request: ReadMemory | PatchMemory | TransferCall | EndCall, sender: ActorAddress) -> None:
         self._asked += 1
         if len(self._askers) >= MAX_REQUESTS:
             self._askers.pop(next(iter(self._askers)))  # the oldest has waited beyond any deadline of its asker

@@ -18,6 +18,7 @@ from actors.handoff import GRACE_S, VERIFIED_REASON, Handoff
 from actors.ids import AgentId
 from actors.messages import (
     AgentReported,
+    CallEnded,
     CallerChose,
     CallerConfigured,
     CallerGone,
@@ -27,6 +28,7 @@ from actors.messages import (
     CallerStoppedSpeaking,
     CallerText,
     CallTransferred,
+    EndCall,
     HandoffRequested,
     LinkHealthy,
     LinkReady,
@@ -264,6 +266,9 @@ def _asked(r: Reaction, event: Asked) -> None:
             _patch(r, event.token, patch)
         case TransferCall(target, reason):
             _transfer(r, event.token, target, reason)
+        case EndCall():
+            r.do(Reply(event.token, CallEnded()))
+            session_end.end(r, Verdict.ENDED_BY_OPERATOR)
         case _:
             assert_never(event.request)
 

@@ -28,12 +28,15 @@ from gateway.blackbox import BlackBoxes
 from gateway.call_meter import CallMeter
 from gateway.catalogue import Catalogue
 from gateway.catalogue_api import CatalogueApi
+from gateway.chronicle import Chronicle
 from gateway.delay import DelayObjective
 from gateway.drain import Drain
 from gateway.front_door import Callbacks, FrontDoor, RequestHead
+from gateway.glance import Glance
 from gateway.health import Health
 from gateway.history import History
 from gateway.http_api import Api
+from gateway.live import Live
 from gateway.meters import Meters
 from gateway.metrics import Metrics
 from gateway.probe import HttpProber
@@ -43,6 +46,7 @@ from gateway.rest import ApiSettings
 from gateway.resume import ResumeTokens
 from gateway.store import MemoryStore, SqliteStore
 from gateway.tracing import Tracing, langfuse, otlp
+from gateway.trends import Trends
 from supervisor.messages import Runtime, Start, Started, Stop, TerminateChild, ToPath
 from supervisor.system_base import AsyncioSystemBase, actor_system
 
@@ -55,6 +59,7 @@ if TYPE_CHECKING:
     from actors.ids import SessionId
     from gateway.client_socket import ClientSocket
     from gateway.config import Settings
+    from gateway.delay import Delays
     from gateway.relay import CallerRelay
 
 START_S = 10.0
@@ -94,8 +99,10 @@ class Gateway:
         self.history = self._history()
         self.meters = Meters()
         self.delays = CallMeter.of(None)
-        self.objective = DelayObjective(settings.objective_ms, [delays for _, delays in self.delays.directions()])
-        self.pulse = Pulse(self.objective.look)
+        self.objective = DelayObjective(settings.objective_ms, self._directions())
+        self.chronicle = Chronicle(self.ports.wall)
+        self.trends = Trends(lambda: len(self.reception.calls), self.chronicle, self._directions())
+        self.pulse = Pulse(self._look)
         self.metrics = Metrics(self.meters, self.base, self.delays, lambda: self.pulse.lag_s, self.ask)
         self.tracing = self._tracing()
         self.boxes = self._boxes()
@@ -103,7 +110,9 @@ class Gateway:
         self.drain = Drain(lambda: len(self.reception.calls), self._end_calls, self.ports.now, settings.drain_s)
         self.admission = self._admission()
         self.health = self._health()
+        self.live = self._live()
         self._started = self.ports.now()
+        self._began_ms = int(self.ports.wall() * 1000)
         self._node: ActorAddress
         self._door: FrontDoor
         self.reception: Reception
@@ -118,7 +127,7 @@ class Gateway:
         """Start the tree, then listen. Raises `StartError` or ``OSError``."""
         spec = node_spec(self._node_args())
         self._node = self.system.createActor(spec.actor)
-        runtime = Runtime(sink=telemetry.Sinks((telemetry.SupervisionLog(), self.meters)))
+        runtime = Runtime(sink=telemetry.Sinks((telemetry.SupervisionLog(), self.meters, self.chronicle, self.live)))
         answer = await self.base.ask_async(self._node, Start(NODE, NODE, 1, spec.args, runtime), START_S)
         if not isinstance(answer, Started):
             raise StartError(f"the supervisor tree did not start: {answer}")
@@ -150,6 +159,7 @@ class Gateway:
         Each phase within ``stop_s``.
         """
         self._door.shut()
+        await self.live.stop()
         await self.drain.stop()
         self.health.add("stopping", lambda: "the gateway is going down")
         self.pulse.stop()
@@ -193,8 +203,37 @@ class Gateway:
         self.meters.observe(session_id, event)
         self.tracing.observe(session_id, event)
         self.boxes.observe(session_id, event)
+        self.chronicle.observe(session_id, event)
+        self.live.observe(session_id, event)
         if self.history is not None:
             self.history.observe(session_id, event)
+
+    def _look(self) -> None:
+        """Every five seconds."""
+        self.objective.look()
+        self.trends.look()
+
+    def _directions(self) -> list[Delays]:
+        return [delays for _, delays in self.delays.directions()]
+
+    def _live(self) -> Live:
+        ports = self.ports
+        glance = Glance(self.base.engine.cells, self.chronicle, ports.now, ports.wall)
+        return Live(glance, self.chronicle, self.trends, self.ask, self._totals, ports.wall, self.history)
+
+    def _totals(self) -> dict[str, object]:
+        """Tell how the whole is, for the console."""
+        return {
+            "calls": len(self.reception.calls),
+            "max_calls": self.settings.max_sessions,
+            "started": self.chronicle.started,
+            "failed": self.chronicle.failed,
+            "swapped": self.chronicle.swapped,
+            "actors": self.base.statistics()["actors"],
+            "lag_ms": round(self.pulse.lag_s * 1000),
+            "drain": self.drain.state.value,
+            "began": self._began_ms,
+        }
 
     def _history(self) -> History | None:
         settings = self.settings
@@ -239,6 +278,7 @@ class Gateway:
     def _call_over(self, relay: CallerRelay) -> None:
         self.metrics.call_over(relay)
         self.boxes.close(relay.session_id)
+        self.chronicle.call_over(relay.session_id)
         self.tracing.forget(relay.session_id)
 
     def _tracing(self) -> Tracing:
@@ -272,7 +312,7 @@ class Gateway:
 
     def _operations(self) -> list[web.RouteDef]:
         settings = self.api.settings
-        parts = (self.metrics, self.drain, self.boxes)
+        parts = (self.metrics, self.drain, self.boxes, self.live)
         return [*self.health.routes(), *(route for part in parts for route in part.routes(settings))]
 
     def _bug(self, error: BaseException) -> None:
