@@ -29,6 +29,7 @@ from gateway.call_meter import CallMeter
 from gateway.catalogue import Catalogue
 from gateway.catalogue_api import CatalogueApi
 from gateway.chronicle import Chronicle
+from gateway.console_page import ConsolePage
 from gateway.delay import DelayObjective
 from gateway.drain import Drain
 from gateway.front_door import Callbacks, FrontDoor, RequestHead
@@ -312,7 +313,7 @@ class Gateway:
 
     def _operations(self) -> list[web.RouteDef]:
         settings = self.api.settings
-        parts = (self.metrics, self.drain, self.boxes, self.live)
+        parts = (self.metrics, self.drain, self.boxes, self.live, ConsolePage())
         return [*self.health.routes(), *(route for part in parts for route in part.routes(settings))]
 
     def _bug(self, error: BaseException) -> None:
