@@ -212,6 +212,9 @@ document.addEventListener('keydown', (event) => {
 });
 addEventListener('hashchange', () => select(decodeURIComponent(location.hash.slice(1))));
 
+addEventListener('pagehide', () => stream.stop()); // a page that the browser keeps for "back" would hold a connection
+addEventListener('pageshow', (event) => event.persisted && stream.start());
+
 setUpTheme(byId('theme'));
 view.selected = decodeURIComponent(location.hash.slice(1));
 setData(document.body, 'selected', String(Boolean(view.selected)));

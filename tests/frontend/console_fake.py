@@ -8,10 +8,10 @@ The second takes pictures at three sizes in two themes.
 
 import argparse
 import asyncio
+import contextlib
 import json
 import random
 import time
-from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
 
@@ -24,7 +24,7 @@ from tests.frontend import webdriver
 AGENTS = ("triage", "banking", "mortgage", "idv", "disputes", "investigation")
 POINTS = 180
 CHUNK = 500
-SIZES = {"wide": (1440, 900), "tablet": (1024, 768), "phone": (390, 844)}
+SIZES = {"docs": (1280, 800), "wide": (1440, 900), "tablet": (1024, 768), "phone": (390, 844)}
 SAID = (
     ("assistant", "Good morning, you are through to banking. How can I help?"),
     ("user", "I want to check my balance. My account is ***, sort code ***."),
@@ -205,6 +205,7 @@ class Server:
     def __init__(self, fake):
         self.fake = fake
         self.frames = []
+        self.over = False
         self.more = asyncio.Condition()
 
     async def put(self, kind, data):
@@ -217,24 +218,36 @@ class Server:
         await response.prepare(request)
         for kind, data in self.fake.frames():
             await response.write(encoded(kind, data))
+        with contextlib.suppress(ConnectionError):  # the page has gone
+            await self.pass_on(request, response)
+        return response
+
+    async def pass_on(self, request, response):
         place = len(self.frames)
-        while request.transport is not None:
+        while request.transport is not None and not self.over:
             await self.wait(place)
             for kind, data in self.frames[place:]:
                 await response.write(encoded(kind, data))
             place = len(self.frames)
-        return response
 
     async def wait(self, place):
         async with self.more:
-            await self.more.wait_for(lambda: len(self.frames) > place)
+            await self.more.wait_for(lambda: len(self.frames) > place or self.over)
+
+    async def end(self):
+        self.over = True
+        async with self.more:
+            self.more.notify_all()
 
     async def story(self, request):
         return web.json_response(self.fake.stories[request.match_info["id"]])
 
+    async def health(self, _):
+        return web.json_response({"status": "healthy"})
+
     def application(self):
         app = web.Application()
-        health = web.get("/health", lambda _: asyncio.sleep(0, web.json_response({})))
+        health = web.get("/health", self.health)
         live, story = web.get("/admin/live", self.stream), web.get("/admin/sessions/{id}", self.story)
         app.add_routes([live, story, health, *ConsolePage().routes(ApiSettings())])
         return app
@@ -244,7 +257,7 @@ def encoded(kind, data):
     return f"event: {kind}\ndata: {json.dumps(data)}\n\n".encode()
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def serving(fake, port=0):
     server = Server(fake)
     runner = web.AppRunner(server.application(), access_log=None, shutdown_timeout=0)
@@ -254,6 +267,7 @@ async def serving(fake, port=0):
     try:
         yield server, f"http://127.0.0.1:{runner.addresses[0][1]}/admin/"
     finally:
+        await server.end()
         await runner.cleanup()
 
 
