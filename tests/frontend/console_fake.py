@@ -317,6 +317,7 @@ async def take_pictures(calls, folder):
                 await asyncio.sleep(1)
                 await page.screenshot(folder / f"calm-{name}-{theme}.png")
                 await page.type("#order", "Trouble")
+                await page.run("document.activeElement.blur()")
                 await page.run(f"location.hash = 'node/sessions/{hero}'")
                 await page.wait_true("document.querySelectorAll('.ribbon span').length > 3")
                 await asyncio.sleep(1)
