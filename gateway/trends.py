@@ -40,9 +40,9 @@ class Trends:
         self.looks += 1
 
     def series(self) -> dict[str, object]:
-        """Everything kept, the oldest first, by figure; ``step_s`` lies between two points."""
-        columns = zip(*self._points, strict=True) if self._points else ([] for _ in FIGURES)
-        return {"step_s": LOOK_S, "points": POINTS, **{name: list(column) for name, column in zip(FIGURES, columns)}}  # noqa: B905 - as many columns as figures
+        """Everything kept, the oldest first, by figure; ``step_s`` lies between two points, ``look`` is the newest's."""
+        columns = {name: [point[place] for point in self._points] for place, name in enumerate(FIGURES)}
+        return {"step_s": LOOK_S, "points": POINTS, "look": self.looks, **columns}
 
     def newest(self) -> dict[str, float | None] | None:
         """The last point; None before the first look."""

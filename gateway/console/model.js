@@ -95,6 +95,10 @@ export class Model {
   }
 
   #extend({ look, ...point }) {
+    if (look <= this.series.look) {
+      return; // the series has it
+    }
+    this.series.look = look;
     for (const [name, value] of Object.entries(point)) {
       const values = (this.series[name] ??= []);
       values.push(value);

@@ -17,7 +17,7 @@ function model(count = 2) {
     actors[`${SESSIONS}/call-${number}/link-1`] = { kind: 'link', state: 'live' };
   }
   const made = new Model();
-  made.take('snapshot', { at: NOW, actors, agents: [], totals: {}, series: { step_s: 5, points: 2, calls: [1] }, recent: [] }, NOW);
+  made.take('snapshot', { at: NOW, actors, agents: [], totals: {}, series: { step_s: 5, points: 2, look: 1, calls: [1] }, recent: [] }, NOW);
   return made;
 }
 
@@ -47,9 +47,9 @@ test('deltas change, add and remove, and a snapshot forgets', () => {
   assert.equal([...made.sessions()].length, 0);
 });
 
-test('points push the oldest out, and skew follows the gateway', () => {
+test('points come once each and push the oldest out, and skew follows the gateway', () => {
   const made = model();
-  for (const calls of [2, 3]) {
+  for (const calls of [1, 2, 2, 3]) {
     made.take('delta', { at: NOW + 7, point: { look: calls, calls } }, NOW);
   }
   assert.deepEqual(made.series.calls, [2, 3]);
