@@ -249,6 +249,16 @@ class TransferCall:
 
 
 @dataclass(frozen=True, slots=True)
+class EndCall:
+    """End the call for good; answered with `CallEnded` at once, before the sockets have closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """Answer to `EndCall`."""
+
+
+@dataclass(frozen=True, slots=True)
 class CallTransferred:
     """Answer to `TransferCall`; ``error`` is empty when the caller is with ``target`` now."""
 

@@ -11,7 +11,16 @@ from actors import failover, session_end, session_machine
 from actors.agent_link import LinkArgs
 from actors.call import Call
 from actors.ids import FALLBACK_AGENT, AgentId, Generation, SessionId
-from actors.messages import CloseLink, LinkHealthy, LinkReady, PatchMemory, ReadMemory, RelayEvent, TransferCall
+from actors.messages import (
+    CloseLink,
+    EndCall,
+    LinkHealthy,
+    LinkReady,
+    PatchMemory,
+    ReadMemory,
+    RelayEvent,
+    TransferCall,
+)
 from actors.redials import Urgency
 from actors.registry_messages import (
     ForgetHolders,
@@ -111,7 +120,7 @@ class SessionActor(Parent):
         """Feed what the caller, the agent, the links and the tree say to the machine."""
         if isinstance(message, _RELAY_EVENTS + _FROM_TREE):
             self._react(cast("SessionInput", message))
-        elif isinstance(message, ReadMemory | PatchMemory | TransferCall):
+        elif isinstance(message, ReadMemory | PatchMemory | TransferCall | EndCall):
             self._ask(message, sender)
 
     def handle_timer(self, name: Hashable) -> None:
@@ -171,7 +180,7 @@ class SessionActor(Parent):
 
     # --- inside ---
 
-    def _ask(self, request: ReadMemory | PatchMemory | TransferCall, sender: ActorAddress) -> None:
+    def _ask(self, request: ReadMemory | PatchMemory | TransferCall | EndCall, sender: ActorAddress) -> None:
         self._asked += 1
         if len(self._askers) >= MAX_REQUESTS:
             self._askers.pop(next(iter(self._askers)))  # the oldest has waited beyond any deadline of its asker

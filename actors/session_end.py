@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 END_MARGIN_S = 1.0  # beyond the closing handshakes' own bound: then the session ends without waiting for anybody
 _SWAP_TIMERS = (Timer.PICK, Timer.BACKOFF, Timer.CLOSING, Timer.SWAP, Timer.PATIENCE)
+_FOR_GOOD = frozenset({Verdict.CALLER_LEFT, Verdict.ENDED_BY_OPERATOR})
+"""Ends after which nobody takes the call up again."""
 _DIALLED = frozenset({Step.DIALLING, Step.CUTTING_OVER})
 
 
@@ -110,7 +112,7 @@ def end(r: Reaction, verdict: Verdict) -> None:
     words = session_words.goodbye(verdict)
     if state.caller_there and words is not None:
         r.do(ToCaller(words))
-    if verdict is Verdict.CALLER_LEFT and state.stage is not Stage.WAITING:
+    if verdict in _FOR_GOOD and state.stage is not Stage.WAITING:
         r.do(SaveMemory(state.memory), ForgetCall())
     elif state.stage is not Stage.WAITING:
         remember_call(r)

@@ -71,6 +71,21 @@ class SwapEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class Parked:
+    """The caller's socket is gone, and he is waited for: at most ``window_s``."""
+
+    session_id: SessionId
+    window_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The caller is back before the window was over."""
+
+    session_id: SessionId
+
+
+@dataclass(frozen=True, slots=True)
 class TranscriptLine:
     """A final line of the conversation, unmasked; ``at_ms`` is Unix milliseconds."""
 
@@ -95,5 +110,14 @@ class SessionEnded:
 
 
 SessionEvent: TypeAlias = (
-    SessionBegan | Routed | LinkDialled | LinkLost | LinkEnded | SwapEnded | TranscriptLine | SessionEnded
+    SessionBegan
+    | Routed
+    | LinkDialled
+    | LinkLost
+    | LinkEnded
+    | SwapEnded
+    | Parked
+    | Resumed
+    | TranscriptLine
+    | SessionEnded
 )

@@ -18,11 +18,12 @@ from actors import (
     session_end,
     session_links,
     session_parking,
+    session_requests,
     session_swaps,
     session_words,
 )
 from actors import memory as memories
-from actors.effects import CancelTimer, Emit, ForwardText, Reply, SaveMemory, SessionEffect, StartTimer, Timer, ToAgent
+from actors.effects import CancelTimer, Emit, ForwardText, SaveMemory, SessionEffect, StartTimer, Timer, ToAgent
 from actors.handoff import GRACE_S, VERIFIED_REASON, Handoff
 from actors.ids import AgentId
 from actors.messages import (
@@ -35,19 +36,14 @@ from actors.messages import (
     CallerSpoke,
     CallerStoppedSpeaking,
     CallerText,
-    CallTransferred,
     HandoffRequested,
     LinkHealthy,
     LinkReady,
     MemoryOffered,
-    MemoryRead,
-    PatchMemory,
-    ReadMemory,
     StashOverflowed,
     ToolReturned,
     ToolUsed,
     TranscriptSeen,
-    TransferCall,
 )
 from actors.receipt import SwapReason
 from actors.registry_messages import InstanceGone, InstancePicked, NoInstance, PickQueued, StandbyRecalled
@@ -111,7 +107,7 @@ def _react(r: Reaction, event: SessionInput) -> None:
         case TimerDue(name):
             session_links.handle_swap_timer(r, name)
         case Asked():
-            _asked(r, event)
+            session_requests.handle_asked(r, event)
         case _:
             assert_never(event)
 
@@ -248,51 +244,5 @@ def _hand_over(r: Reaction, wish: Handoff | None) -> None:
         session_swaps.tell_handoff_failed(r, wish.target, "the caller is there already", wish.use_id)
         return
     r.set(memory=memories.merge_handoff(r.state.memory, wish.context, r.state.agent, wish.graph_state))
-    session_swaps.begin(r, _order(r, SwapReason.HANDOFF, wish.target, wish.reason, use_id=wish.use_id))
-
-
-def _order(
-    r: Reaction, reason: SwapReason, target: str, note: str, *, token: int | None = None, use_id: str = ""
-) -> Order:
-    wanted = AgentId(target)
-    return Order(reason, r.state.agent, wanted, r.moment.now, note=note, token=token, use_id=use_id)
-
-
-# --- requests from outside -----------------------------------------------------------------------------------------
-
-
-def _asked(r: Reaction, event: Asked) -> None:
-    match event.request:
-        case ReadMemory():
-            r.do(Reply(event.token, MemoryRead(dict(r.state.memory))))
-        case PatchMemory(patch):
-            _patch(r, event.token, patch)
-        case TransferCall(target, reason):
-            _transfer(r, event.token, target, reason)
-        case _:
-            assert_never(event.request)
-
-
-def _patch(r: Reaction, token: int, change: object) -> None:
-    try:
-        memory = memories.patch(r.state.memory, change if isinstance(change, dict) else {})
-    except memories.MemoryFull as error:
-        r.do(Reply(token, MemoryRead(dict(r.state.memory), str(error))))
-        return
-    r.set(memory=memory)
-    if r.state.current is not None and r.state.stage is Stage.OPEN:
-        r.do(ToAgent(session_words.memory_update(r.state, r.moment.wall_ms)))
-    r.do(Reply(token, MemoryRead(dict(memory))))
-
-
-def _transfer(r: Reaction, token: int, target: str, reason: str) -> None:
-    agent = routing.resolve(target, r.state.settings.persona_agents).agent_id
-    if not target.strip():
-        r.do(Reply(token, CallTransferred(target, "a target is needed")))
-    elif r.state.stage is not Stage.OPEN or r.state.current is None or r.state.swap is not None:
-        r.do(Reply(token, CallTransferred(agent, "the call cannot be moved now")))
-    elif agent == r.state.agent:
-        r.do(Reply(token, CallTransferred(agent)))
-    else:
-        r.set(memory=memories.merge_handoff(r.state.memory, {}, r.state.agent))
-        session_swaps.begin(r, _order(r, SwapReason.TRANSFER, agent, reason, token=token))
+    target, now = AgentId(wish.target), r.moment.now
+    session_swaps.begin(r, Order(SwapReason.HANDOFF, r.state.agent, target, now, note=wish.reason, use_id=wish.use_id))

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from actors import session_swaps, standby
-from actors.effects import CancelTimer, CloseCaller, Hold, Repeat, StartTimer, Timer
+from actors.effects import CancelTimer, CloseCaller, Emit, Hold, Repeat, StartTimer, Timer
 from actors.receipt import Outcome, SwapReason
 from actors.session_end import abandon_swap, close, end, finish_if_closed, remember_agent
+from actors.session_events import Parked, Resumed
 from actors.session_state import FIRST_GENERATION, Stage
 from actors.swap import Order
 from actors.verdict import Verdict
@@ -41,6 +42,7 @@ def handle_gone(r: Reaction, event: CallerGone) -> None:
         return
     remember_agent(r)
     standby.drop(r)
+    r.do(Emit(Parked(r.state.id, window_s)))
     r.do(StartTimer(Timer.PARK, window_s), StartTimer(Timer.LINGER, settings.linger_s))
     if r.state.current is None:
         leave_link(r)
@@ -57,7 +59,7 @@ def handle_returned(r: Reaction, _: CallerReturned) -> None:
         return  # another socket of the same caller: nothing else changes
     r.set(caller_there=True)
     remember_agent(r)
-    r.do(CancelTimer(Timer.PARK), CancelTimer(Timer.LINGER))
+    r.do(Emit(Resumed(state.id)), CancelTimer(Timer.PARK), CancelTimer(Timer.LINGER))
     standby.wish_later(r)
     if state.current is None and state.swap is None:
         reopen(r)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from actors.effects import SessionEffect, Timer
     from actors.messages import (
+        EndCall,
         LinkHealthy,
         LinkReady,
         PatchMemory,
@@ -173,7 +174,7 @@ class Asked:
     """A request from outside; ``token`` names it in the effect `Reply`."""
 
     token: int
-    request: ReadMemory | PatchMemory | TransferCall
+    request: ReadMemory | PatchMemory | TransferCall | EndCall
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,5 +25,7 @@ class Verdict(StrEnum):
     """The same caller came back on another socket; this one is over."""
     CLAIMED = "claimed"
     """The token was used by another socket, which is connected."""
+    ENDED_BY_OPERATOR = "ended_by_operator"
+    """Somebody at the console ended the call; there is nothing to come back to."""
     OUR_BUG = "our_bug"
     """An actor of ours crashed and could not be restarted."""

@@ -33,12 +33,16 @@ from gateway.caller_tokens import CallerTokens
 from gateway.catalogue import Catalogue
 from gateway.catalogue_api import CatalogueApi
 from gateway.chaos import Chaos
+from gateway.chronicle import Chronicle
+from gateway.console_page import ConsolePage
 from gateway.delay import DelayObjective
 from gateway.drain import Drain
 from gateway.front_door import Callbacks, FrontDoor, RequestHead
+from gateway.glance import Glance
 from gateway.health import Health
 from gateway.history import History
 from gateway.http_api import Api
+from gateway.live import Live
 from gateway.meters import Meters
 from gateway.metrics import Metrics
 from gateway.probe import HttpProber
@@ -50,6 +54,7 @@ from gateway.resume import ResumeTokens
 from gateway.socket_core import SocketLimits
 from gateway.store import MemoryStore, SqliteStore
 from gateway.tracing import Tracing, langfuse, otlp
+from gateway.trends import Trends
 from supervisor.backoff import Backoff
 from supervisor.messages import Runtime, Start, Started, Stop, TerminateChild, ToPath
 from supervisor.system_base import AsyncioSystemBase, actor_system
@@ -63,6 +68,7 @@ if TYPE_CHECKING:
     from actors.ids import SessionId
     from gateway.client_socket import ClientSocket
     from gateway.config import Settings
+    from gateway.delay import Delays
     from gateway.relay import CallerRelay
 
 START_S = 10.0
@@ -123,8 +129,10 @@ class Gateway:
         self.history = self._history()
         self.meters = Meters()
         self.delays = CallMeter.of(None)
-        self.objective = DelayObjective(settings.objective_ms, [delays for _, delays in self.delays.directions()])
-        self.pulse = Pulse(self.objective.look)
+        self.objective = DelayObjective(settings.objective_ms, self._directions())
+        self.chronicle = Chronicle(self.ports.wall)
+        self.trends = Trends(lambda: len(self.reception.calls), self.chronicle, self._directions())
+        self.pulse = Pulse(self._look)
         self.metrics = Metrics(self.meters, self.base, self.delays, lambda: self.pulse.lag_s, self.ask)
         self.tracing = self._tracing()
         self.boxes = self._boxes()
@@ -136,6 +144,8 @@ class Gateway:
         self._started = self.ports.now()
         self._parts = _Parts()
         self._reviving: asyncio.Task[None] | None = None
+        self.live = self._live()
+        self._began_ms = int(self.ports.wall() * 1000)
 
     @property
     def port(self) -> int:
@@ -187,6 +197,7 @@ class Gateway:
         parts, stop_s = self._parts, self.settings.stop_s
         if parts.door is not None:
             parts.door.shut()
+        await self.live.stop()
         await self.drain.stop()
         self.health.add("stopping", lambda: "the gateway is going down")
         self.pulse.stop()
@@ -210,7 +221,8 @@ class Gateway:
     async def _start_tree(self) -> None:
         spec = node_spec(self._node_args())
         self._parts.node = self.system.createActor(spec.actor)
-        sinks = (telemetry.SupervisionLog(), self.meters, telemetry.WhenEnded(NODE, self._revive))
+        ended = telemetry.WhenEnded(NODE, self._revive)
+        sinks = (telemetry.SupervisionLog(), self.meters, self.chronicle, self.live, ended)
         start = Start(NODE, NODE, 1, spec.args, Runtime(sink=telemetry.Sinks(sinks)))
         answer = await self.base.ask_async(self._node, start, START_S)
         if not isinstance(answer, Started):
@@ -262,8 +274,37 @@ class Gateway:
         self.meters.observe(session_id, event)
         self.tracing.observe(session_id, event)
         self.boxes.observe(session_id, event)
+        self.chronicle.observe(session_id, event)
+        self.live.observe(session_id, event)
         if self.history is not None:
             self.history.observe(session_id, event)
+
+    def _look(self) -> None:
+        """Every five seconds."""
+        self.objective.look()
+        self.trends.look()
+
+    def _directions(self) -> list[Delays]:
+        return [delays for _, delays in self.delays.directions()]
+
+    def _live(self) -> Live:
+        ports = self.ports
+        glance = Glance(self.base.engine.cells, self.chronicle, ports.now, ports.wall)
+        return Live(glance, self.chronicle, self.trends, self.ask, self._totals, ports.wall, self.history)
+
+    def _totals(self) -> dict[str, object]:
+        """Tell how the whole is, for the console."""
+        return {
+            "calls": len(self.reception.calls),
+            "max_calls": self.settings.max_sessions,
+            "started": self.chronicle.started,
+            "failed": self.chronicle.failed,
+            "swapped": self.chronicle.swapped,
+            "actors": self.base.statistics()["actors"],
+            "lag_ms": round(self.pulse.lag_s * 1000),
+            "drain": self.drain.state.value,
+            "began": self._began_ms,
+        }
 
     def _history(self) -> History | None:
         settings = self.settings
@@ -310,6 +351,7 @@ class Gateway:
     def _call_over(self, relay: CallerRelay) -> None:
         self.metrics.call_over(relay)
         self.boxes.close(relay.session_id)
+        self.chronicle.call_over(relay.session_id)
         self.tracing.forget(relay.session_id)
 
     def _tracing(self) -> Tracing:
@@ -343,7 +385,8 @@ class Gateway:
 
     def _operations(self) -> list[web.RouteDef]:
         settings = self.api.settings
-        parts = (self.metrics, self.drain, self.boxes, Chaos(self.ask, enabled=self.settings.chaos))
+        chaos = Chaos(self.ask, enabled=self.settings.chaos)
+        parts = (self.metrics, self.drain, self.boxes, chaos, self.live, ConsolePage())
         return [*self.health.routes(), *(route for part in parts for route in part.routes(settings))]
 
     def _bug(self, error: BaseException) -> None:

@@ -43,6 +43,7 @@ TO_CALLER: Final[dict[Verdict, Close]] = {
     Verdict.SHUTDOWN: Close(SERVICE_RESTART, "gateway restarting", reconnect=True),
     Verdict.DISPLACED: Close(4409, "the call goes on elsewhere", reconnect=False),
     Verdict.CLAIMED: Close(4403, "the call was taken up elsewhere", reconnect=False),
+    Verdict.ENDED_BY_OPERATOR: Close(NORMAL, "ended by an operator", reconnect=False),
     Verdict.OUR_BUG: Close(INTERNAL_ERROR, "internal error", reconnect=True),
 }
 TO_AGENT: Final[dict[Verdict, Close]] = {

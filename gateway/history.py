@@ -67,6 +67,11 @@ class History:
             case SessionEnded():
                 self._end(session_id, event)
 
+    def lines(self, session_id: SessionId) -> list[dict[str, object]]:
+        """What has been said in a call that goes on, masked; empty where nothing was, or where the call is not here."""
+        call = self._open.get(session_id)
+        return [] if call is None else [line for line in call.lines if line["type"] == "final"]
+
     def close(self) -> None:
         """Write what waits, and end the worker."""
         self._worker.shutdown(wait=True)

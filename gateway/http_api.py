@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from actors.ids import AgentId
-from actors.messages import CallTransferred, MemoryRead, PatchMemory, ReadMemory, TransferCall
+from actors.messages import CallEnded, CallTransferred, EndCall, MemoryRead, PatchMemory, ReadMemory, TransferCall
 from actors.registry_messages import (
     AgentInfo,
     AgentList,
@@ -24,7 +24,7 @@ from actors.registry_messages import (
     ReportStatus,
 )
 from actors.topology import REGISTRY_PATH, SESSIONS_PATH
-from gateway.rest import ApiError, an_id, errors_as_json, iso_now, json_object
+from gateway.rest import ApiError, an_id, audit, errors_as_json, iso_now, json_object
 from supervisor.messages import NoSuchChild, SnapshotReply, SnapshotRequest
 from supervisor.snapshot import to_dict, to_text
 
@@ -55,7 +55,7 @@ class Api:
     def application(self, more: Iterable[web.RouteDef] = ()) -> web.Application:
         """Build the aiohttp application, with ``more`` routes."""
         app = web.Application(
-            middlewares=[self.settings.cors, errors_as_json], client_max_size=self.settings.body_limit
+            middlewares=[self.settings.cors, audit, errors_as_json], client_max_size=self.settings.body_limit
         )
         app.add_routes(
             [
@@ -71,6 +71,7 @@ class Api:
                 web.get("/api/sessions/{id}/memory", self.read_memory),
                 web.post("/api/sessions/{id}/memory", self.write_memory),
                 web.post("/api/sessions/{id}/transfer", self.transfer),
+                web.post("/admin/sessions/{id}/end", self.end_call),
                 web.get("/admin/tree", self.tree),
                 *more,
             ]
@@ -210,6 +211,12 @@ class Api:
         return web.json_response(done)
 
     # --- admin ---
+
+    async def end_call(self, request: web.Request) -> web.Response:
+        """End a call for good; answers before its sockets have closed."""
+        self.settings.admit(request)
+        await self._ask_session(request, EndCall(), CallEnded)
+        return web.json_response({"success": True, "sessionId": request.match_info["id"]}, status=202)
 
     async def tree(self, request: web.Request) -> web.Response:
         """Show the running tree, as JSON or with ``?format=text``."""

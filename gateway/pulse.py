@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 BEAT_S: Final = 0.25
 KEPT_BEATS: Final = 60  # a quarter of a minute, so that no scrape interval in use misses the worst
-LOOK_EVERY: Final = 20  # beats: five seconds
+LOOK_EVERY: Final = 20  # beats
+LOOK_S: Final = BEAT_S * LOOK_EVERY
 
 
 class Pulse:

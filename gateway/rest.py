@@ -8,7 +8,7 @@ import re
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 from loguru import logger
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 BODY_S = 10.0  # as long as a request's head may take
+MAX_AUDIT: Final = 300  # characters of an answer
+_READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_AUDITED: Final = re.compile(r"/admin/.*|/api/sessions/[^/]+/transfer|/api/agents/[^/]+/drain")
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -94,6 +97,18 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
     except Exception:  # noqa: BLE001 - one request's bug is that request's 500
         logger.exception("{} {} failed", request.method, request.path)
         return web.json_response({"error": "internal error"}, status=500)
+
+
+@web.middleware
+async def audit(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Log what somebody did to calls, agents or the gateway, who asked, and what came of it."""
+    response = await handler(request)
+    if request.method not in _READING and _AUDITED.fullmatch(request.path):
+        answer = (response.text or "")[:MAX_AUDIT] if isinstance(response, web.Response) else ""
+        logger.info(
+            "audit: {} {} by {}: {} {}", request.method, request.path_qs, request.remote, response.status, answer
+        )
+    return response
 
 
 async def json_object(request: web.Request) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from loguru import logger
 
-from actors.session_events import LinkLost, Routed, SessionEnded, SwapEnded
+from actors.session_events import LinkLost, Parked, Resumed, Routed, SessionEnded, SwapEnded
 from supervisor import events
 from supervisor.reasons import describe, is_abnormal
 from supervisor.system_base import CreationFailed, DeadLetter, MessageFailed, SlowTurn
@@ -74,6 +74,10 @@ def trace(session_id: SessionId, event: object) -> None:
             log.warning("link {} to {} lost: {} {}", event.generation, event.agent_id, event.cause, event.detail)
         case SwapEnded(receipt=receipt):
             log.info("swap: {}", receipt.describe())
+        case Parked(window_s=window_s):
+            log.info("parked: the caller's connection ended; he is waited for up to {:.0f} s", window_s)
+        case Resumed():
+            log.info("resumed: the caller is back")
         case SessionEnded():
             log.info(
                 "ended: {} after {:.1f} s, {} swaps{}", event.verdict, event.duration_s, event.swaps, _added(event)

@@ -55,7 +55,7 @@ MAX_OPEN: Final = 20_000  # sessions whose end has not been reported; the oldest
 MAX_WORDS: Final = 2000  # characters of an input or output
 MAX_SESSION_ID: Final = 200  # of Langfuse, ASCII only
 EXPORT_S: Final = 5.0  # one attempt
-_GOOD: Final = frozenset({Verdict.CALLER_LEFT, Verdict.SWAPPED, Verdict.SHUTDOWN})
+_GOOD: Final = frozenset({Verdict.CALLER_LEFT, Verdict.SWAPPED, Verdict.SHUTDOWN, Verdict.ENDED_BY_OPERATOR})
 
 
 class SessionIds(IdGenerator):

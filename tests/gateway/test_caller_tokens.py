@@ -23,7 +23,7 @@ TOKENS = CallerTokens(SECRET, audience="calls", issuer="bank")
 
 
 def token(secret: str = SECRET, algorithm: str = "HS256", **claims: object) -> str:
-    said = {"exp": time.time() + 60, "aud": "calls", "iss": "bank", **claims}
+    said = {"exp": time.time() + 86_400, "aud": "calls", "iss": "bank", **claims}
     return jwt.encode({name: value for name, value in said.items() if value is not None}, secret, algorithm)
 
 
@@ -61,7 +61,7 @@ def test_a_good_token_lets_in() -> None:
         (token(iss="thief"), "the token is not valid"),
         (token(nbf=time.time() + 3600), "the token is not valid"),
         (token(algorithm="HS512"), "the token is not valid"),
-        (jwt.encode({"exp": time.time() + 60}, "", "none"), "the token is not valid"),
+        (jwt.encode({"exp": time.time() + 86_400}, "", "none"), "the token is not valid"),
         (token()[:-4] + "AAAA", "the token is not valid"),
         ("nonsense", "the token is not valid"),
         ("a.b.c", "the token is not valid"),
