@@ -34,6 +34,10 @@ TEMPERS = (
     CALM | {"close": 0.1, "mute": 0.1, "error": 0.05, "failed_tool": 0.5, "handoff": 0.3},
     CALM | {"garbage": 0.5, "lie": 0.5, "deaf": 0.02, "twice": 0.5, "handoff": 0.4},
 )
+STORM = CALM | {"close": 0.7, "twice": 0.5}
+"""Every link falls again and again: only a budget ends it."""
+STORMY = 0.1
+"""The share of worlds in which every agent is like that."""
 MAX_STEPS = 200_000
 LIFE_S = 20.0
 AFTER_S = 150.0  # patience, park and every deadline, one after the other
@@ -72,10 +76,11 @@ class World:
         self.ports = Ports(self.dialer, tell, self.clock.now, self.clock.now, self.random.random)
         registry = RegistryArgs(self.ports, Prober(self), topology.STORE_PATH)
         self.node = self.stage.start(topology.node_spec(topology.NodeArgs(StoreArgs(lambda: self.store), registry)))
+        tempers = (STORM,) if self.random.random() < STORMY else TEMPERS
         for agent in ("triage", "idv", "banking"):
             for number in range(self.random.choice((1, 2, 2))):
                 url = f"ws://{agent}-{number}.bank:1"
-                self.agents[url] = Instance(self, agent, url, self.random.choice(TEMPERS))
+                self.agents[url] = Instance(self, agent, url, self.random.choice(tempers))
                 self._tell(topology.REGISTRY_PATH, Register(AgentId(agent), url))
 
     def note(self, words):
