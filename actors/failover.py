@@ -118,6 +118,7 @@ def link_spec(child_id: str, args: object, settings: SessionSettings) -> ChildSp
         restart=RestartType.TRANSIENT,
         backoff=backoff,
         shutdown_s=settings.close_s + 0.5,
+        start_s=None,  # its start only begins to dial; the link has its own deadline for that
         healthy_after_s=settings.healthy_after_s,
     )
 

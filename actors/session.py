@@ -197,6 +197,10 @@ class SessionActor(Parent):
     def _perform(self, effect: fx.SessionEffect) -> None:
         relay = self.args.relay
         match effect:
+            case fx.CancelTimer(name):
+                self.cancel_timer(name)
+            case fx.StartTimer(name, seconds):
+                self.start_timer(name, seconds)
             case fx.Pick(generation, agent, exclude, redial, standby):
                 holder, urgency = self._holder(generation), self._urgency() if redial else None
                 self._to_registry(PickInstance(self.myAddress, holder, generation, agent, exclude, urgency, standby))
@@ -226,10 +230,6 @@ class SessionActor(Parent):
                 self._trace(event)
             case fx.SaveMemory() | fx.SaveCall() | fx.ForgetCall():
                 self.send_to(self.args.store, self._document(effect))
-            case fx.StartTimer(name, seconds):
-                self.start_timer(name, seconds)
-            case fx.CancelTimer(name):
-                self.cancel_timer(name)
             case fx.Reply(token, message):
                 self._reply(token, message)
             case fx.CloseCaller(verdict):

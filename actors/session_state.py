@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from actors.failover import Budget
@@ -194,13 +195,19 @@ SessionInput: TypeAlias = (
 )
 
 
-class Reaction:
-    """One reaction under construction: the next state, and the effects in order."""
+_values = attrgetter(*(one.name for one in fields(Session)))
 
-    __slots__ = ("effects", "moment", "state")
+
+class Reaction:
+    """One reaction under construction: the next state, and the effects in order.
+
+    The state that it began with is never touched: the first change makes a copy, which the later ones write to.
+    """
+
+    __slots__ = ("_begun_with", "effects", "moment", "state")
 
     def __init__(self, state: Session, moment: Moment) -> None:
-        self.state = state
+        self.state = self._begun_with = state
         self.moment = moment
         self.effects: list[SessionEffect] = []
 
@@ -208,8 +215,11 @@ class Reaction:
         return f"Reaction({self.state.name}, {len(self.effects)} effects)"
 
     def set(self, **changes: Any) -> None:
-        """Move on to a changed state."""
-        self.state = replace(self.state, **changes)
+        """Change the next state."""
+        if self.state is self._begun_with:
+            self.state = Session(*_values(self.state))
+        for name, value in changes.items():
+            object.__setattr__(self.state, name, value)  # still nobody's but ours
 
     def do(self, *effects: SessionEffect) -> None:
         """Ask for effects."""

@@ -80,6 +80,7 @@ def session_spec(args: SessionArgs) -> ChildSpec:
         args,
         restart=RestartType.TEMPORARY,
         shutdown_s=_stop_s(args.settings),
+        start_s=None,  # its start waits for nobody
         kind=ChildKind.SUPERVISOR,
     )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from supervisor.clock import Clock, MonotonicClock
 from supervisor.events import EventSink, NoSink
+from supervisor.names import Names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,11 +27,12 @@ def system_uniform() -> float:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What every actor of a tree is given: time, chance, and where events go."""
+    """What every actor of a tree is given: time, chance, where events go, and who the fixed actors are."""
 
     clock: Clock = field(default_factory=MonotonicClock)
     sink: EventSink = field(default_factory=NoSink)
     uniform: Callable[[], float] = system_uniform
+    names: Names = field(default_factory=Names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,8 @@ class Parent(Supervised):
     kind: ClassVar[str] = "supervisor"
     stop_together: ClassVar[bool] = True
     """Stop all children at the same time, or one after the other in reverse start order."""
+    names_children: ClassVar[bool] = False
+    """Children are fixed, few and known to others by path: `Names` has them while they run."""
 
     protocol: ClassVar[frozenset[type]] = Supervised.protocol | {
         Started,
@@ -71,7 +73,7 @@ class Parent(Supervised):
 
     def __init__(self) -> None:
         super().__init__()
-        self.children = Children(self)
+        self.children = Children(self, named=self.names_children)
         self._ending: ExitReason | None = None
         self._gatherings: dict[int, tuple[Gathering, ActorAddress, int]] = {}
         self._gathered = 0
@@ -115,7 +117,7 @@ class Parent(Supervised):
 
     def exit(self, reason: ExitReason | None = None) -> None:
         """Stop the children, then end with ``reason``. A second call has no effect."""
-        if self._phase in {Phase.STOPPING, Phase.ENDED}:
+        if self._phase is Phase.STOPPING or self._phase is Phase.ENDED:
             return
         self._phase = Phase.STOPPING
         self._ending = Normal() if reason is None else reason

@@ -32,6 +32,7 @@ class Supervisor(Parent):
     """Subclass and implement ``init``; or start it with a `SupervisorPlan` as ``args``."""
 
     stop_together = False
+    names_children = True
 
     def __init__(self) -> None:
         super().__init__()
