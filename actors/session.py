@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, assert_never, cast
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from actors import effects as fx
 from actors import failover, session_end, session_machine
@@ -74,8 +76,7 @@ _RELAY_EVENTS = RelayEvent.__args__  # of a closed union of classes
 _FROM_TREE = (LinkReady, LinkHealthy, InstancePicked, PickQueued, NoInstance, StandbyRecalled, InstanceGone)
 
 
-@dataclass(frozen=True, slots=True)
-class SessionArgs:
+class SessionArgs(Struct, frozen=True):
     """What one session needs; ``registry`` and ``store`` are paths in the tree."""
 
     session_id: SessionId

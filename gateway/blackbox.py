@@ -10,7 +10,6 @@ import re
 from array import array
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
 from threading import Semaphore
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from aiohttp import web
 from loguru import logger
+from msgspec import Struct
 
 from actors.failover import Fault
 from actors.ids import SessionId
@@ -290,9 +290,9 @@ def _described(event: object, *, words: bool) -> dict[str, object]:
             return row | {"verdict": verdict.value, "code": TO_CALLER[verdict].code, "causes": list(causes)}
         case TranscriptLine(role=role, text=text):
             return row | {"role": role, **_said("text", text, words=words)}
-        case _ if is_dataclass(event):
-            for field in fields(event):
-                row |= _value(field.name, getattr(event, field.name), words=words)
+        case Struct():
+            for name in event.__struct_fields__:
+                row |= _value(name, getattr(event, name), words=words)
             return row
         case _:
             return row

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec import Struct
 from thespian.actors import ActorExitRequest
 
 from supervisor import events
@@ -48,16 +48,14 @@ class Wait(StrEnum):
     BACKOFF = "backoff"
 
 
-@dataclass(frozen=True, slots=True)
-class ChildTimer:
+class ChildTimer(Struct, frozen=True):
     """The name of a timer that a parent keeps for a child."""
 
     wait: Wait
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class StartImpossible:
+class StartImpossible(Struct, frozen=True):
     """Parent to itself: no actor could be created for this incarnation."""
 
     id: str
@@ -65,16 +63,14 @@ class StartImpossible:
     error: Exception
 
 
-@dataclass(frozen=True, slots=True)
-class ExitSettled:
+class ExitSettled(Struct, frozen=True):
     """Parent to itself: what the child may have said before its end has been read by now."""
 
     id: str
     incarnation: int
 
 
-@dataclass(slots=True)
-class Child:
+class Child(Struct):
     """One child. ``attempt``: restarts since the last healthy run; ``reason``: what this run said of its end."""
 
     spec: ChildSpec
@@ -101,15 +97,13 @@ class Child:
         return self.state in ALIVE
 
 
-@dataclass(frozen=True, slots=True)
-class ChildUp:
+class ChildUp(Struct, frozen=True):
     """A fact: the child has started."""
 
     child: Child
 
 
-@dataclass(frozen=True, slots=True)
-class ChildDown:
+class ChildDown(Struct, frozen=True):
     """A fact: the child is gone. ``asked``: its parent had told it to stop."""
 
     child: Child
@@ -200,9 +194,7 @@ class Children:
     def address_of(self, child_id: str) -> ActorAddress | None:
         """Where to send to a child that is starting or running."""
         child = self._by_id.get(child_id)
-        if child is None or not (
-            child.state is ChildState.RUNNING or child.state is ChildState.STARTING
-        ):
+        if child is None or not (child.state is ChildState.RUNNING or child.state is ChildState.STARTING):
             return None
         return child.address
 

@@ -1,4 +1,4 @@
-"""Who is at a path now: the fixed actors of one process by name, so that their neighbours reach them without a detour."""
+"""Who is at a path now: the fixed actors of one process by name, for neighbours that reach them without a detour."""
 
 from __future__ import annotations
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, assert_never
 
+from msgspec import Struct
+from msgspec.structs import replace
 from thespian.actors import ChildActorExited
 
 from supervisor.children import Child, ChildDown, Children, ChildTimer, ChildUp, ExitSettled, StartImpossible
@@ -38,8 +39,7 @@ CHILD_DEADLINE_SHARE = 0.8  # a child gets this share of its parent's time, so t
 MAX_GATHERINGS = 64  # snapshot requests that wait at one parent; more are answered without children
 
 
-@dataclass(frozen=True, slots=True)
-class GatherTimer:
+class GatherTimer(Struct, frozen=True):
     """The name of a gathering's deadline timer."""
 
     number: int
