@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
+
+from msgspec import Struct
 
 from actors import link_machine
 from actors.effects import (
@@ -37,8 +38,7 @@ if TYPE_CHECKING:
     from actors.ports import AgentWire, Dialling, Json, Ports, SessionSettings
 
 
-@dataclass(frozen=True, slots=True)
-class LinkArgs:
+class LinkArgs(Struct, frozen=True):
     """What one link needs; ``init`` is its session_init without the timestamp."""
 
     generation: Generation

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 
 class BreakerState(StrEnum):
@@ -15,8 +16,7 @@ class BreakerState(StrEnum):
     HALF_OPEN = "half_open"
 
 
-@dataclass(frozen=True, slots=True)
-class BreakerSettings:
+class BreakerSettings(Struct, frozen=True):
     """``threshold`` failures within ``window_s`` open it for ``open_s``, doubled each time up to ``max_open_s``."""
 
     threshold: int = 5
@@ -25,8 +25,7 @@ class BreakerSettings:
     max_open_s: float = 30.0
 
 
-@dataclass(slots=True)
-class Breaker:
+class Breaker(Struct):
     """Guards one instance, so that its recovery is not stopped by everybody's reconnects."""
 
     settings: BreakerSettings = field(default_factory=BreakerSettings)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,8 +37,7 @@ class Timer(StrEnum):
 # --- session -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Pick:
+class Pick(Struct, frozen=True):
     """Ask the registry; the answer names ``generation`` as its request."""
 
     generation: Generation
@@ -47,8 +47,7 @@ class Pick:
     standby: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(Struct, frozen=True):
     """Give the place of that link on its instance back."""
 
     generation: Generation
@@ -56,15 +55,13 @@ class Release:
     failure: FailureKind | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MarkHealthy:
+class MarkHealthy(Struct, frozen=True):
     """Tell the registry that the instance works."""
 
     instance: Instance
 
 
-@dataclass(frozen=True, slots=True)
-class StartLink:
+class StartLink(Struct, frozen=True):
     """Start a link actor; ``init`` is its session_init, without the timestamp."""
 
     generation: Generation
@@ -72,21 +69,18 @@ class StartLink:
     init: Json
 
 
-@dataclass(frozen=True, slots=True)
-class StopLink:
+class StopLink(Struct, frozen=True):
     """Ask a link to close its wire for that reason, and to end."""
 
     generation: Generation
     verdict: Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Struct, frozen=True):
     """Stash what is for the agent."""
 
 
-@dataclass(frozen=True, slots=True)
-class CutOver:
+class CutOver(Struct, frozen=True):
     """Make the wire current; answered to the machine with `CutOverDone` before anything else.
 
     ``brief`` is written to it first.
@@ -98,92 +92,79 @@ class CutOver:
     brief: Json | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ForwardText:
+class ForwardText(Struct, frozen=True):
     """Pass a caller's text to the agent, or to the stash."""
 
     text: CallerText
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(Struct, frozen=True):
     """Stash texts that a lost link did not answer, before what the caller said since."""
 
     texts: tuple[CallerText, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ToAgent:
+class ToAgent(Struct, frozen=True):
     """Write a control message to the agent, or to the stash."""
 
     message: Json
 
 
-@dataclass(frozen=True, slots=True)
-class ToCaller:
+class ToCaller(Struct, frozen=True):
     """Write a message to the caller."""
 
     message: Json
 
 
-@dataclass(frozen=True, slots=True)
-class Emit:
+class Emit(Struct, frozen=True):
     """Tell the tracer."""
 
     event: SessionEvent
 
 
-@dataclass(frozen=True, slots=True)
-class SaveMemory:
+class SaveMemory(Struct, frozen=True):
     """Write the memory to the store."""
 
     memory: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class SaveCall:
+class SaveCall(Struct, frozen=True):
     """Write what another session needs to take this call up."""
 
     call: Call
 
 
-@dataclass(frozen=True, slots=True)
-class ForgetCall:
+class ForgetCall(Struct, frozen=True):
     """The call is over: nobody may take it up."""
 
 
-@dataclass(frozen=True, slots=True)
-class StartTimer:
+class StartTimer(Struct, frozen=True):
     """Start or restart a named timer."""
 
     name: Timer
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class CancelTimer:
+class CancelTimer(Struct, frozen=True):
     """Void a named timer."""
 
     name: Timer
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """Answer the request that had that token."""
 
     token: int
     message: object
 
 
-@dataclass(frozen=True, slots=True)
-class CloseCaller:
+class CloseCaller(Struct, frozen=True):
     """Begin closing the caller's socket."""
 
     verdict: Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(Struct, frozen=True):
     """End the session actor."""
 
     verdict: Verdict
@@ -224,66 +205,56 @@ class LinkTimer(StrEnum):
     CLOSE = "close"
 
 
-@dataclass(frozen=True, slots=True)
-class Dial:
+class Dial(Struct, frozen=True):
     """Open the wire."""
 
 
-@dataclass(frozen=True, slots=True)
-class CancelDial:
+class CancelDial(Struct, frozen=True):
     """Give the attempt up."""
 
 
-@dataclass(frozen=True, slots=True)
-class SendInit:
+class SendInit(Struct, frozen=True):
     """Write session_init."""
 
     wire: AgentWire
 
 
-@dataclass(frozen=True, slots=True)
-class TellReady:
+class TellReady(Struct, frozen=True):
     """Tell the session that the agent has answered."""
 
     wire: AgentWire
 
 
-@dataclass(frozen=True, slots=True)
-class TellHealthy:
+class TellHealthy(Struct, frozen=True):
     """Tell the session that the link has earned its health."""
 
 
-@dataclass(frozen=True, slots=True)
-class CloseWire:
+class CloseWire(Struct, frozen=True):
     """Begin the closing handshake."""
 
     wire: AgentWire
     verdict: Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class AbortWire:
+class AbortWire(Struct, frozen=True):
     """Drop the connection."""
 
     wire: AgentWire
 
 
-@dataclass(frozen=True, slots=True)
-class ArmLink:
+class ArmLink(Struct, frozen=True):
     """Start a named timer of the link."""
 
     name: LinkTimer
 
 
-@dataclass(frozen=True, slots=True)
-class DisarmLink:
+class DisarmLink(Struct, frozen=True):
     """Void a named timer of the link."""
 
     name: LinkTimer
 
 
-@dataclass(frozen=True, slots=True)
-class EndLink:
+class EndLink(Struct, frozen=True):
     """End the link actor: in order if ``end`` is None, otherwise as `Crashed(LinkFailed(end))`."""
 
     end: LinkEnd | None = None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
 
 from actors.link_end import FailureKind, LinkFailed
 from supervisor import policy
@@ -40,8 +41,7 @@ class WhenNone(StrEnum):
     FALL_BACK = "fall_back"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """What one cause means. ``avoid``: other instances first. ``bar``: this instance never again.
 
     ``returns``: how often a link that dies young may come back to the same agent; None leaves it to the budget.
@@ -66,8 +66,7 @@ TABLE: Mapping[Cause, Row] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(Struct, frozen=True):
     """Restarts within the sliding window, and how many there were since the last healthy link."""
 
     spent: tuple[float, ...] = ()
@@ -87,21 +86,18 @@ class Budget:
         return Budget(self.spent, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Again:
+class Again(Struct, frozen=True):
     """The same agent again, by the row; ``after_s`` is the wait if no other instance is there at once."""
 
     row: Row
     after_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class FallBack:
+class FallBack(Struct, frozen=True):
     """The fallback agent."""
 
 
-@dataclass(frozen=True, slots=True)
-class GiveUp:
+class GiveUp(Struct, frozen=True):
     """Tell the caller and end."""
 
 
@@ -118,6 +114,7 @@ def link_spec(child_id: str, args: object, settings: SessionSettings) -> ChildSp
         restart=RestartType.TRANSIENT,
         backoff=backoff,
         shutdown_s=settings.close_s + 0.5,
+        start_s=None,  # its start only begins to dial; the link has its own deadline for that
         healthy_after_s=settings.healthy_after_s,
     )
 

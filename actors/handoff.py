@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from actors import routing
 
@@ -25,8 +27,7 @@ MAX_RESULT_TEXT = 65_536
 _CANCELLED = ("circuit breaker", "blocked", "already called")
 
 
-@dataclass(frozen=True, slots=True)
-class Handoff:
+class Handoff(Struct, frozen=True):
     """One valid wish of an agent to hand the caller over."""
 
     generation: Generation
@@ -37,8 +38,7 @@ class Handoff:
     graph_state: Mapping[str, object] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(Struct, frozen=True):
     """A successful identity check, as the tool reported it."""
 
     user_name: str = ""
@@ -46,8 +46,7 @@ class Verified:
     sort_code: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """The hand-offs of this session that were acted on, by (generation, target): a second signal is the same one.
 
     ``uses`` holds, per (generation, target), the tool calls that were seen: a new call is a new wish.

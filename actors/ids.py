@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NewType
+
+from msgspec import Struct
 
 SessionId = NewType("SessionId", str)
 """One caller connection; UUID v4 text."""
@@ -18,8 +19,7 @@ FALLBACK_AGENT = AgentId("triage")
 """Where a caller goes whose agent cannot be reached or is not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
+class Instance(Struct, frozen=True):
     """One running service that serves an agent; its id and URL together are its identity.
 
     ``mode`` is ``text``, ``voice``, ``hybrid`` or empty when the agent did not say.

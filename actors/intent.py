@@ -8,9 +8,10 @@ they are said: ``12345678``, ``1234 5678``, ``11-22-33``, "one two double three"
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date
 from itertools import accumulate
+
+from msgspec import Struct
 
 ACCOUNT_DIGITS = 8
 SORT_CODE_DIGITS = 6
@@ -18,8 +19,7 @@ MAX_TEXT = 4_000
 """Longer texts are read up to here; nobody says his account number after ten minutes of typing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """What one text revealed; an empty string is 'not said'."""
 
     account: str = ""
@@ -62,8 +62,7 @@ _OTHER_THING = frozenset("reference ref case card phone telephone mobile transac
 _FILLER = frozenset("number numbers no num is are it its it's my the code and with s # :".split())
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
+class _Run(Struct, frozen=True):
     """Neighbouring digit groups, with the words around them."""
 
     groups: tuple[str, ...]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Phase(StrEnum):
@@ -38,8 +39,7 @@ NO_RETURN = frozenset({FailureKind.REJECTED, FailureKind.BAD_DATA})
 """Kinds after which the same instance is not tried again by this session."""
 
 
-@dataclass(frozen=True, slots=True)
-class LinkEnd:
+class LinkEnd(Struct, frozen=True):
     """The one value that describes the end of a link; ``detail`` is for people and holds no secrets."""
 
     kind: FailureKind

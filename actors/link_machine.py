@@ -12,8 +12,9 @@ The effect `EndLink` says why, exactly once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, assert_never
+
+from msgspec import Struct
 
 from actors.effects import (
     AbortWire,
@@ -39,44 +40,37 @@ READY_TYPES = frozenset({"connected", "session_ack", "session_start", "metadata"
 """What agents of all versions answer to session_init; the first of them is the ready signal."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dialling:
+class Dialling(Struct, frozen=True):
     """The handshake is under way."""
 
 
-@dataclass(frozen=True, slots=True)
-class Initialising:
+class Initialising(Struct, frozen=True):
     """session_init was sent; the agent has not answered."""
 
     wire: AgentWire
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(Struct, frozen=True):
     """The agent has answered; the session may use the wire."""
 
     wire: AgentWire
 
 
-@dataclass(frozen=True, slots=True)
-class Closing:
+class Closing(Struct, frozen=True):
     """We asked for the end and wait for the peer's part, bounded."""
 
     wire: AgentWire
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """Over; every event is void."""
 
 
-@dataclass(frozen=True, slots=True)
-class Begin:
+class Begin(Struct, frozen=True):
     """The link actor has started."""
 
 
-@dataclass(frozen=True, slots=True)
-class LinkTimerDue:
+class LinkTimerDue(Struct, frozen=True):
     """A timer of the link is due."""
 
     name: LinkTimer

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,69 +17,59 @@ if TYPE_CHECKING:
 # --- relay -> session: what the caller did -------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class CallerChose:
+class CallerChose(Struct, frozen=True):
     """``select_workflow``: ``wanted`` as the client wrote it (agent, persona or workflow id; empty if absent)."""
 
     wanted: str
     interaction_mode: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CallerText:
+class CallerText(Struct, frozen=True):
     """``text_input`` or ``user_input``."""
 
     text: str
     skip_transcript: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CallerSpoke:
+class CallerSpoke(Struct, frozen=True):
     """First audio since the relay was last held; audio alone starts the default session."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallerStoppedSpeaking:
+class CallerStoppedSpeaking(Struct, frozen=True):
     """``end_of_speech``."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallerConfigured:
+class CallerConfigured(Struct, frozen=True):
     """``sessionConfig``; the relay has already answered ``config_applied``."""
 
     config: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class CallerSent:
+class CallerSent(Struct, frozen=True):
     """Any other JSON object with a ``type``; forwarded as it is."""
 
     message: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class CallerGone:
+class CallerGone(Struct, frozen=True):
     """The caller's socket has ended, whoever began it."""
 
     code: int
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CallerReturned:
+class CallerReturned(Struct, frozen=True):
     """The caller has another socket now, with the right token; the one before is closed or closing."""
 
 
-@dataclass(frozen=True, slots=True)
-class StashOverflowed:
+class StashOverflowed(Struct, frozen=True):
     """Text would not fit into the stash: the session must end with its own close code."""
 
 
 # --- relay -> session: what the current agent did ------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ToolUsed:
+class ToolUsed(Struct, frozen=True):
     """``tool_use``, already forwarded to the caller."""
 
     generation: Generation
@@ -87,8 +78,7 @@ class ToolUsed:
     arguments: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class ToolReturned:
+class ToolReturned(Struct, frozen=True):
     """``tool_result`` or ``tool_error``, already forwarded to the caller; ``result`` as the agent sent it."""
 
     generation: Generation
@@ -99,8 +89,7 @@ class ToolReturned:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class HandoffRequested:
+class HandoffRequested(Struct, frozen=True):
     """``handoff_request``, not forwarded; ``target`` as the agent wrote it."""
 
     generation: Generation
@@ -109,16 +98,14 @@ class HandoffRequested:
     graph_state: Mapping[str, object] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryOffered:
+class MemoryOffered(Struct, frozen=True):
     """``update_memory`` of the first agents, not forwarded."""
 
     generation: Generation
     memory: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class TranscriptSeen:
+class TranscriptSeen(Struct, frozen=True):
     """A transcript of either role, already forwarded; ``role`` is ``user`` or ``assistant``.
 
     What is hidden from the caller because nobody said it (an instruction, a trigger's echo) is not told either: the
@@ -131,8 +118,7 @@ class TranscriptSeen:
     final: bool
 
 
-@dataclass(frozen=True, slots=True)
-class AgentReported:
+class AgentReported(Struct, frozen=True):
     """``error`` from the agent, already forwarded to the caller."""
 
     generation: Generation
@@ -161,30 +147,26 @@ RelayEvent: TypeAlias = (
 # --- wire -> link --------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class WireOpened:
+class WireOpened(Struct, frozen=True):
     """The handshake is done; the link owns ``wire``."""
 
     wire: AgentWire
 
 
-@dataclass(frozen=True, slots=True)
-class WireRefused:
+class WireRefused(Struct, frozen=True):
     """The attempt ended before a handshake; ``end`` is classified."""
 
     end: LinkEnd
 
 
-@dataclass(frozen=True, slots=True)
-class WireText:
+class WireText(Struct, frozen=True):
     """A text frame on a wire that is not current yet: its ``type`` and, for ``error``, its message."""
 
     type: str
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class WireClosed:
+class WireClosed(Struct, frozen=True):
     """The wire has ended; ``end`` is classified."""
 
     end: LinkEnd
@@ -195,23 +177,20 @@ WireEvent: TypeAlias = WireOpened | WireRefused | WireText | WireClosed
 # --- session <-> link ----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class LinkReady:
+class LinkReady(Struct, frozen=True):
     """link -> session: the agent has answered session_init; ``wire`` may become current."""
 
     generation: Generation
     wire: AgentWire
 
 
-@dataclass(frozen=True, slots=True)
-class LinkHealthy:
+class LinkHealthy(Struct, frozen=True):
     """link -> session: the link has been live for the stable interval."""
 
     generation: Generation
 
 
-@dataclass(frozen=True, slots=True)
-class CloseLink:
+class CloseLink(Struct, frozen=True):
     """session -> link: finish for this reason; the link then exits `Normal`."""
 
     verdict: Verdict
@@ -220,46 +199,39 @@ class CloseLink:
 # --- outside -> session (REST; each answered to the sender) --------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ReadMemory:
+class ReadMemory(Struct, frozen=True):
     """Answered with `MemoryRead`."""
 
 
-@dataclass(frozen=True, slots=True)
-class PatchMemory:
+class PatchMemory(Struct, frozen=True):
     """Shallow-merge into the session's memory; answered with `MemoryRead`."""
 
     patch: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryRead:
+class MemoryRead(Struct, frozen=True):
     """A copy of the session's memory; ``error`` is empty unless a patch was refused."""
 
     memory: Mapping[str, object]
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TransferCall:
+class TransferCall(Struct, frozen=True):
     """Move the live call to another agent; answered with `CallTransferred` when the swap has ended."""
 
     target: str
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class EndCall:
+class EndCall(Struct, frozen=True):
     """End the call for good; answered with `CallEnded` at once, before the sockets have closed."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallEnded:
+class CallEnded(Struct, frozen=True):
     """Answer to `EndCall`."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallTransferred:
+class CallTransferred(Struct, frozen=True):
     """Answer to `TransferCall`; ``error`` is empty when the caller is with ``target`` now."""
 
     target: str

@@ -7,8 +7,9 @@ the session cuts over, and the relay forwards through it from then on; only the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from thespian.actors import ActorAddress
@@ -69,8 +70,7 @@ class Prober(Protocol):
         """GET ``/health`` at the instance; delivers once, within a deadline. Alive means 200 and its own agent id."""
 
 
-@dataclass(frozen=True, slots=True)
-class Replayed:
+class Replayed(Struct, frozen=True):
     """What a hold kept, replayed and dropped; part of the swap's receipt."""
 
     texts: int = 0
@@ -88,8 +88,7 @@ class Described(Protocol):
         """Plain values for people."""
 
 
-@dataclass(frozen=True, slots=True)
-class RelayCounters:
+class RelayCounters(Struct, frozen=True):
     """Frames and bytes forwarded in each direction, and dropped by the named policy, since the session began."""
 
     to_agent_frames: int = 0
@@ -164,8 +163,7 @@ class Tell(Protocol):
         """Tell."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
+class Ports(Struct, frozen=True):
     """The world as one argument. ``now`` is monotonic seconds, ``wall`` Unix seconds, ``random`` is in [0, 1)."""
 
     dialer: Dialer
@@ -208,8 +206,7 @@ class Store(Protocol):
         """Release what is held."""
 
 
-@dataclass(frozen=True, slots=True)
-class SessionSettings:
+class SessionSettings(Struct, frozen=True):
     """The times and bounds of one session; seconds unless the name says otherwise."""
 
     dial_s: float = 5.0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from actors.ports import Replayed
 
@@ -39,8 +41,7 @@ class Outcome(StrEnum):
     """The session ended, or its caller left, before the swap did."""
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Struct, frozen=True):
     """What a swap cost and carried; ``memory_keys`` are names only, never values."""
 
     reason: SwapReason
@@ -55,4 +56,9 @@ class Receipt:
 
     def describe(self) -> dict[str, object]:
         """Plain values for the tree."""
-        return {**asdict(self), "reason": self.reason.value, "outcome": self.outcome.value}
+        return {
+            **asdict(self),
+            "reason": self.reason.value,
+            "outcome": self.outcome.value,
+            "replayed": asdict(self.replayed),
+        }

@@ -7,9 +7,10 @@ recovery is not stopped by those who wait for it. First dials do not wait.
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Generic, TypeVar
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,23 +26,20 @@ class Urgency(IntEnum):
     SILENT = 1
 
 
-@dataclass(frozen=True, slots=True)
-class RedialSettings:
+class RedialSettings(Struct, frozen=True):
     """Redials that one instance takes: so many a second, and so many at once. A rate of 0 is no bound."""
 
     rate: float = 100.0
     burst: int = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Struct, frozen=True):
     """Nobody may be dialled for so many seconds."""
 
     seconds: float
 
 
-@dataclass(slots=True)
-class Queue(Generic[Wish]):
+class Queue(Struct, Generic[Wish]):
     """Wishes that wait, by what they can be served with, the most urgent and then the oldest first.
 
     A holder that wishes again, or ends, leaves its older wish behind as void: it is dropped when its turn comes.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit, urlunsplit
+
+from msgspec import Struct, field
 
 from actors.ids import AgentId
 from actors.redials import Queue, Wait
@@ -49,8 +50,7 @@ TICK, REDIALS = "tick", "redials"
 COLLECTION, KEY = "registry", "registrations"
 
 
-@dataclass(frozen=True, slots=True)
-class RegistryArgs:
+class RegistryArgs(Struct, frozen=True):
     """What the registry is started with; ``known`` are instances that may run without ever having registered here."""
 
     ports: Ports

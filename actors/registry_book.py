@@ -7,8 +7,9 @@ answers, and *dead* when the probe fails; a dead one is forgotten a minute later
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic
+
+from msgspec import Struct, field
 
 from actors.breaker import Breaker, BreakerSettings
 from actors.link_end import FailureKind
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     from actors.registry_messages import AgentInfo, Heartbeat, PickInstance, Register
 
 
-@dataclass(frozen=True, slots=True)
-class RegistrySettings:
+class RegistrySettings(Struct, frozen=True):
     """Seconds, and bounds on what a registration can make us keep."""
 
     stale_s: float = 30.0
@@ -45,8 +45,7 @@ class RegistryFull(Exception):  # noqa: N818 - names the state, as the answer to
 _COUNTS_AGAINST = frozenset({FailureKind.UNREACHABLE, FailureKind.REJECTED, FailureKind.BROKEN, FailureKind.HALF_OPEN})
 
 
-@dataclass(frozen=True, slots=True)
-class Tick(Generic[Ref]):
+class Tick(Struct, Generic[Ref], frozen=True):
     """What passing time brought: instances to probe, and entries that were forgotten."""
 
     suspects: tuple[Entry[Ref], ...]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Generic, TypeVar
+
+from msgspec import Struct, field
 
 from actors.ids import AgentId, Instance
 from actors.registry_messages import AgentInfo
@@ -27,8 +28,7 @@ class Health(IntEnum):
     DEAD = 2
 
 
-@dataclass(slots=True)
-class Entry(Generic[Ref]):
+class Entry(Struct, Generic[Ref]):
     """One registered instance."""
 
     agent_id: AgentId

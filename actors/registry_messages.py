@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 # --- session <-> registry ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class PickInstance:
+class PickInstance(Struct, frozen=True):
     """Which instance shall serve? Answered to ``reply_to`` with `InstancePicked` or `NoInstance`.
 
     The choice reserves a place on the instance under ``holder``, ``<session>/<link>``, until `ReleaseInstance`.
@@ -36,31 +36,27 @@ class PickInstance:
     """For a second link: only where there is room beyond the calls, and taken back when there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class InstancePicked:
+class InstancePicked(Struct, frozen=True):
     """Answer to `PickInstance`."""
 
     request: int
     instance: Instance
 
 
-@dataclass(frozen=True, slots=True)
-class PickQueued:
+class PickQueued(Struct, frozen=True):
     """First answer to a `PickInstance` that has to wait: the other one comes later, in about so many seconds."""
 
     request: int
     expected_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class StandbyRecalled:
+class StandbyRecalled(Struct, frozen=True):
     """registry -> session: the place of that standby is needed for a call."""
 
     request: int
 
 
-@dataclass(frozen=True, slots=True)
-class NoInstance:
+class NoInstance(Struct, frozen=True):
     """Answer to `PickInstance`; ``known`` tells whether any instance of that agent is registered at all."""
 
     request: int
@@ -68,8 +64,7 @@ class NoInstance:
     known: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ReleaseInstance:
+class ReleaseInstance(Struct, frozen=True):
     """The holder does not use the instance any more; ``failure`` feeds the breaker, None is a good end."""
 
     holder: str
@@ -77,15 +72,13 @@ class ReleaseInstance:
     failure: FailureKind | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ForgetHolders:
+class ForgetHolders(Struct, frozen=True):
     """A session has ended, however: every place of its links is given back."""
 
     session: str
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceHealthy:
+class InstanceHealthy(Struct, frozen=True):
     """A link to the instance became healthy: closes a half-open breaker."""
 
     instance: Instance
@@ -94,8 +87,7 @@ class InstanceHealthy:
 # --- outside -> registry (each answered to the sender) -------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Register:
+class Register(Struct, frozen=True):
     """An agent instance announces itself; answered with `Registered`. ``peer`` is the address it came from."""
 
     agent_id: AgentId
@@ -106,8 +98,7 @@ class Register:
     metadata: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Registered:
+class Registered(Struct, frozen=True):
     """Answer to `Register`; ``error`` is empty unless there is no room."""
 
     agent_id: AgentId
@@ -115,8 +106,7 @@ class Registered:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Heartbeat:
+class Heartbeat(Struct, frozen=True):
     """A sign of life; without ``url`` and ``port`` it names no instance. Answered with `HeartbeatSeen`."""
 
     agent_id: AgentId
@@ -127,23 +117,20 @@ class Heartbeat:
     uptime_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class HeartbeatSeen:
+class HeartbeatSeen(Struct, frozen=True):
     """Answer to `Heartbeat`; ``known`` false asks the agent to register again."""
 
     known: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Deregister:
+class Deregister(Struct, frozen=True):
     """Remove all instances of an agent, or the one at ``url``. Answered with `Deregistered`."""
 
     agent_id: AgentId
     url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class DrainInstance:
+class DrainInstance(Struct, frozen=True):
     """Give an agent's instances, or the one at ``url``, no more calls and move those that they have; or undo it.
 
     Answered with `InstancesDrained`.
@@ -154,23 +141,20 @@ class DrainInstance:
     undo: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class InstancesDrained:
+class InstancesDrained(Struct, frozen=True):
     """Answer to `DrainInstance`: how many instances it was about, and the calls that are on them."""
 
     count: int
     links: int
 
 
-@dataclass(frozen=True, slots=True)
-class Deregistered:
+class Deregistered(Struct, frozen=True):
     """Answer to `Deregister`: how many instances were removed."""
 
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReportStatus:
+class ReportStatus(Struct, frozen=True):
     """``POST /api/agents/{id}/status``: ready, busy or error. Answered with `HeartbeatSeen`."""
 
     agent_id: AgentId
@@ -178,15 +162,13 @@ class ReportStatus:
     url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ListAgents:
+class ListAgents(Struct, frozen=True):
     """Answered with `AgentList`; ``agent_id`` empty means all."""
 
     agent_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AgentInfo:
+class AgentInfo(Struct, frozen=True):
     """One instance as the REST API and the console show it; ``status`` is healthy, unhealthy or starting."""
 
     id: str
@@ -200,15 +182,13 @@ class AgentInfo:
     breaker: str
 
 
-@dataclass(frozen=True, slots=True)
-class AgentList:
+class AgentList(Struct, frozen=True):
     """Answer to `ListAgents`, ordered by id then URL."""
 
     agents: tuple[AgentInfo, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeAnswered:
+class ProbeAnswered(Struct, frozen=True):
     """The health probe of an instance has ended."""
 
     agent_id: AgentId
@@ -217,8 +197,7 @@ class ProbeAnswered:
     mode: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceGone:
+class InstanceGone(Struct, frozen=True):
     """registry -> holders (sessions): the instance was removed; whoever is on it should move."""
 
     instance: Instance

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from actors.ids import FALLBACK_AGENT, AgentId
 
@@ -30,8 +31,7 @@ _AGENT_OF_INTENT: Mapping[str, AgentId] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(Struct, frozen=True):
     """The agent that a name means; ``known`` is false for a name that only the registry can confirm."""
 
     agent_id: AgentId

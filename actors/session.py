@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, assert_never, cast
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from actors import effects as fx
 from actors import failover, session_end, session_machine
@@ -74,8 +76,7 @@ _RELAY_EVENTS = RelayEvent.__args__  # of a closed union of classes
 _FROM_TREE = (LinkReady, LinkHealthy, InstancePicked, PickQueued, NoInstance, StandbyRecalled, InstanceGone)
 
 
-@dataclass(frozen=True, slots=True)
-class SessionArgs:
+class SessionArgs(Struct, frozen=True):
     """What one session needs; ``registry`` and ``store`` are paths in the tree."""
 
     session_id: SessionId
@@ -197,6 +198,10 @@ class SessionActor(Parent):
     def _perform(self, effect: fx.SessionEffect) -> None:
         relay = self.args.relay
         match effect:
+            case fx.CancelTimer(name):
+                self.cancel_timer(name)
+            case fx.StartTimer(name, seconds):
+                self.start_timer(name, seconds)
             case fx.Pick(generation, agent, exclude, redial, standby):
                 holder, urgency = self._holder(generation), self._urgency() if redial else None
                 self._to_registry(PickInstance(self.myAddress, holder, generation, agent, exclude, urgency, standby))
@@ -226,10 +231,6 @@ class SessionActor(Parent):
                 self._trace(event)
             case fx.SaveMemory() | fx.SaveCall() | fx.ForgetCall():
                 self.send_to(self.args.store, self._document(effect))
-            case fx.StartTimer(name, seconds):
-                self.start_timer(name, seconds)
-            case fx.CancelTimer(name):
-                self.cancel_timer(name)
             case fx.Reply(token, message):
                 self._reply(token, message)
             case fx.CloseCaller(verdict):

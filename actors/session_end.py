@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from actors import session_words
 from actors.call import Call
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     from actors.swap import Swap
 
 END_MARGIN_S = 1.0  # beyond the closing handshakes' own bound: then the session ends without waiting for anybody
-_SWAP_TIMERS = (Timer.PICK, Timer.BACKOFF, Timer.CLOSING, Timer.SWAP, Timer.PATIENCE)
+_CANCEL_SWAP = tuple(map(CancelTimer, (Timer.PICK, Timer.BACKOFF, Timer.CLOSING, Timer.SWAP, Timer.PATIENCE)))
+_CANCEL_ALL = tuple(map(CancelTimer, Timer))
 _FOR_GOOD = frozenset({Verdict.CALLER_LEFT, Verdict.ENDED_BY_OPERATOR})
 """Ends after which nobody takes the call up again."""
 _DIALLED = frozenset({Step.DIALLING, Step.CUTTING_OVER})
@@ -85,7 +87,7 @@ def abandon_swap(r: Reaction, outcome: Outcome, verdict: Verdict) -> None:
     since = r.state.silent_since
     settle(r, swap, outcome, 0 if since is None else round((r.moment.now - since) * 1000))
     r.set(swap=None)
-    r.do(*(CancelTimer(name) for name in _SWAP_TIMERS))
+    r.do(*_CANCEL_SWAP)
 
 
 def remember_agent(r: Reaction) -> None:
@@ -108,7 +110,7 @@ def end(r: Reaction, verdict: Verdict) -> None:
     if current is not None:
         close(r, current.generation, current.instance, verdict)
     close_standby(r, verdict)
-    r.do(*(CancelTimer(name) for name in Timer))
+    r.do(*_CANCEL_ALL)
     words = session_words.goodbye(verdict)
     if state.caller_there and words is not None:
         r.do(ToCaller(words))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from actors.ids import AgentId, Generation, SessionId
@@ -12,16 +13,14 @@ if TYPE_CHECKING:
     from actors.verdict import Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class SessionBegan:
+class SessionBegan(Struct, frozen=True):
     """A session is there; ``taken_up``: it goes on with the call of another one."""
 
     session_id: SessionId
     taken_up: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Routed:
+class Routed(Struct, frozen=True):
     """An agent was chosen for the session and is being dialled: once per routing, not per dial."""
 
     session_id: SessionId
@@ -31,8 +30,7 @@ class Routed:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class LinkDialled:
+class LinkDialled(Struct, frozen=True):
     """A link is being built: one per dial."""
 
     session_id: SessionId
@@ -42,16 +40,14 @@ class LinkDialled:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class LinkEnded:
+class LinkEnded(Struct, frozen=True):
     """A link is gone, as it was asked to or not; those that `SessionEnded` finds end with it."""
 
     session_id: SessionId
     generation: Generation
 
 
-@dataclass(frozen=True, slots=True)
-class LinkLost:
+class LinkLost(Struct, frozen=True):
     """A link ended without being asked to; ``cause`` is a row of the failure table, ``detail`` holds no secrets."""
 
     session_id: SessionId
@@ -62,31 +58,27 @@ class LinkLost:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class SwapEnded:
+class SwapEnded(Struct, frozen=True):
     """A swap is over, whatever came of it."""
 
     session_id: SessionId
     receipt: Receipt
 
 
-@dataclass(frozen=True, slots=True)
-class Parked:
+class Parked(Struct, frozen=True):
     """The caller's socket is gone, and he is waited for: at most ``window_s``."""
 
     session_id: SessionId
     window_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Resumed:
+class Resumed(Struct, frozen=True):
     """The caller is back before the window was over."""
 
     session_id: SessionId
 
 
-@dataclass(frozen=True, slots=True)
-class TranscriptLine:
+class TranscriptLine(Struct, frozen=True):
     """A final line of the conversation, unmasked; ``at_ms`` is Unix milliseconds."""
 
     session_id: SessionId
@@ -96,8 +88,7 @@ class TranscriptLine:
     at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class SessionEnded:
+class SessionEnded(Struct, frozen=True):
     """The end record: exactly one per session that ended in order."""
 
     session_id: SessionId

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
+
+from msgspec.structs import replace
 
 from actors import failover, session_parking, session_swaps, session_words, standby
 from actors.effects import CancelTimer, Emit, Hold, MarkHealthy, Release, Repeat, Timer, ToCaller

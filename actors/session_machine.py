@@ -8,8 +8,9 @@ may be away for a while: parked.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import assert_never
+
+from msgspec.structs import replace
 
 from actors import (
     handoff,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from actors.failover import Budget
 from actors.handoff import Taken
@@ -51,8 +53,7 @@ class Stage(StrEnum):
     ENDED = "ended"
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """The world's part in a reaction: monotonic seconds, Unix milliseconds, chance in [0, 1)."""
 
     now: float
@@ -60,8 +61,7 @@ class Moment:
     u: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Current:
+class Current(Struct, frozen=True):
     """The link that serves the caller; ``healthy`` once it has earned it."""
 
     generation: Generation
@@ -71,8 +71,7 @@ class Current:
     healthy: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Standby:
+class Standby(Struct, frozen=True):
     """A second link: asked for, being built while it has an instance, ready when it has a wire."""
 
     generation: Generation
@@ -81,8 +80,7 @@ class Standby:
     healthy: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """What the end record will say."""
 
     began: float = 0.0
@@ -92,8 +90,7 @@ class Record:
     last: Receipt | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Struct, frozen=True):
     """One caller's session. Whether it is held follows from ``current`` and ``swap``; no field repeats it."""
 
     id: SessionId
@@ -146,44 +143,38 @@ class Session:
 # --- what may happen -----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class LinkExited:
+class LinkExited(Struct, frozen=True):
     """A link actor is gone."""
 
     generation: Generation
     reason: ExitReason
 
 
-@dataclass(frozen=True, slots=True)
-class TimerDue:
+class TimerDue(Struct, frozen=True):
     """A named timer is due."""
 
     name: Timer
 
 
-@dataclass(frozen=True, slots=True)
-class CutOverDone:
+class CutOverDone(Struct, frozen=True):
     """The relay has cut over; answer to the effect `CutOver`."""
 
     generation: Generation
     replayed: Replayed
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """A request from outside; ``token`` names it in the effect `Reply`."""
 
     token: int
     request: ReadMemory | PatchMemory | TransferCall | EndCall
 
 
-@dataclass(frozen=True, slots=True)
-class TakenUp:
+class TakenUp(Struct, frozen=True):
     """The session begins where another one ended: its state already says with whom."""
 
 
-@dataclass(frozen=True, slots=True)
-class StopAsked:
+class StopAsked(Struct, frozen=True):
     """The node is going down."""
 
 

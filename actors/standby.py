@@ -6,8 +6,9 @@ with the current link's agent, when the caller is gone, or when the registry nee
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from actors import session_words
 from actors.effects import Emit, Pick, Release, StartLink, StartTimer, Timer

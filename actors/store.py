@@ -7,8 +7,9 @@ meanwhile waits, the newest of each document. Only a bug ends the actor.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from actors.ports import StoreFailed
 from actors.store_messages import DeleteDocument, DocumentLoaded, LoadDocument, SaveDocument
@@ -26,8 +27,7 @@ MAX_WAITING = 10_000
 REOPEN = "reopen"
 
 
-@dataclass(frozen=True, slots=True)
-class StoreArgs:
+class StoreArgs(Struct, frozen=True):
     """``open`` makes the store of one incarnation: a crash begins with a new connection, never a mended one."""
 
     open: Callable[[], Store]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True, slots=True)
-class SaveDocument:
+class SaveDocument(Struct, frozen=True):
     """Write one document; not answered."""
 
     collection: str
@@ -19,16 +19,14 @@ class SaveDocument:
     ttl_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LoadDocument:
+class LoadDocument(Struct, frozen=True):
     """Answered to the sender with `DocumentLoaded`."""
 
     collection: str
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentLoaded:
+class DocumentLoaded(Struct, frozen=True):
     """Answer to `LoadDocument`; None when absent or expired."""
 
     collection: str
@@ -36,8 +34,7 @@ class DocumentLoaded:
     document: Mapping[str, object] | None
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteDocument:
+class DeleteDocument(Struct, frozen=True):
     """Remove one document; not answered."""
 
     collection: str

@@ -11,9 +11,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from actors.failover import TABLE, Row
 from actors.link_end import FailureKind
@@ -41,8 +43,7 @@ class Step(StrEnum):
     RETURNING = "returning"
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """What was asked for, and by whom; it does not change.
 
     ``wanted`` is the name as it was written; ``token`` the REST request that waits for the end; ``use_id`` the tool
@@ -59,8 +60,7 @@ class Order:
     use_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Swap:
+class Swap(Struct, frozen=True):
     """A swap under way; each step is a new value."""
 
     order: Order

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 _SOON_S = 1e-9  # no wait: what is left of one is rounding
 
 
-@dataclass(slots=True)
-class TokenBucket:
+class TokenBucket(Struct):
     """Kept as the time at which it would be full again; a ``rate`` of 0 bounds nothing."""
 
     rate: float

@@ -13,8 +13,9 @@ that adapter's own business. An actor would only add a mailbox to lose them in.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from actors.registry import RegistryActor
 from actors.session import SessionActor, SessionArgs
@@ -35,8 +36,7 @@ NODE_INTENSITY, NODE_PERIOD_S = 5, 30.0  # store and registry restart in millise
 STOP_MARGIN_S = 2.0  # beyond a session's own closing bound, before it is killed
 
 
-@dataclass(frozen=True, slots=True)
-class NodeArgs:
+class NodeArgs(Struct, frozen=True):
     """What a process gives its tree; ``registry`` are the `RegistryArgs`, unread here."""
 
     store: StoreArgs
@@ -80,6 +80,7 @@ def session_spec(args: SessionArgs) -> ChildSpec:
         args,
         restart=RestartType.TEMPORARY,
         shutdown_s=_stop_s(args.settings),
+        start_s=None,  # its start waits for nobody
         kind=ChildKind.SUPERVISOR,
     )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from actors.messages import CallerText
@@ -12,16 +14,14 @@ MAX_UNANSWERED = 64
 """Beyond it the oldest counts as answered: an agent that is silent for 64 messages will not answer the first."""
 
 
-@dataclass(frozen=True, slots=True)
-class ToolInFlight:
+class ToolInFlight(Struct, frozen=True):
     """A tool that an agent began and that has not returned."""
 
     tool: str
     use_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Turns:
+class Turns(Struct, frozen=True):
     """``unanswered`` were given to the current agent; ``stashed`` wait, in order, for the next cut-over.
 
     ``doubtful`` counts texts that were given together with one that was answered: the protocol does not tie an answer

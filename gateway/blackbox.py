@@ -10,7 +10,6 @@ import re
 from array import array
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
 from threading import Semaphore
@@ -18,11 +17,23 @@ from typing import TYPE_CHECKING, Final, cast
 
 from aiohttp import web
 from loguru import logger
+from msgspec import Struct
 
 from actors.failover import Fault
 from actors.ids import SessionId
 from actors.receipt import Outcome
-from actors.session_events import LinkLost, SessionBegan, SessionEnded, SwapEnded, TranscriptLine
+from actors.session_events import (
+    LinkDialled,
+    LinkEnded,
+    LinkLost,
+    Parked,
+    Resumed,
+    Routed,
+    SessionBegan,
+    SessionEnded,
+    SwapEnded,
+    TranscriptLine,
+)
 from actors.verdict import Verdict
 from gateway.catalogue import replace_file
 from gateway.close_codes import TO_CALLER
@@ -47,6 +58,7 @@ MAX_WAITING: Final = 32  # files not written yet
 SETTLE_S: Final = 3.0  # after what went wrong, so that the file says what became of it
 _BAD_SWAPS: Final = frozenset({Outcome.FAILED, Outcome.RETURNED, Outcome.FELL_BACK})
 _WORDS: Final = frozenset({"text", "arguments", "result", "context", "graph_state", "memory", "config", "message"})
+_SMALL: Final = (SessionBegan, Routed, LinkDialled, LinkEnded, LinkLost, SwapEnded, Parked, Resumed, SessionEnded)
 _CAMEL: Final = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -110,21 +122,29 @@ class Recorder:
         self._lost = 0
         self._now = now
         self._words = words
-        self._first: list[tuple[float, dict[str, object]]] = []
-        self._last: deque[tuple[float, dict[str, object]]] = deque(maxlen=LAST_EVENTS)
+        self._first: list[tuple[float, object]] = []
+        self._last: deque[tuple[float, object]] | None = None  # while there are only first ones
 
     def note(self, event: object) -> None:
-        """Keep one event of the relay or of the session."""
-        row = (self._now(), _described(event, words=self._words))
+        """Keep one event of the relay or of the session.
+
+        What may hold words is described and cut short at once; the others are small, and described if ever written.
+        """
+        kept = event if isinstance(event, _SMALL) else _described(event, words=self._words)
         if len(self._first) < FIRST_EVENTS:
-            self._first.append(row)
-        else:
-            self._lost += len(self._last) == LAST_EVENTS
-            self._last.append(row)
+            self._first.append((self._now(), kept))
+            return
+        if self._last is None:
+            self._last = deque(maxlen=LAST_EVENTS)
+        self._lost += len(self._last) == LAST_EVENTS
+        self._last.append((self._now(), kept))
 
     def document(self, session_id: SessionId, reason: str, wall_s: float) -> dict[str, object]:
         """Everything, with times in seconds since the first event."""
-        rows = [*self._first, *self._last]
+        rows = [
+            (at, kept if isinstance(kept, dict) else _described(kept, words=self._words))
+            for at, kept in (*self._first, *(self._last or ()))
+        ]
         began = rows[0][0] if rows else self._now()
         return {
             "format": FORMAT,
@@ -270,9 +290,9 @@ def _described(event: object, *, words: bool) -> dict[str, object]:
             return row | {"verdict": verdict.value, "code": TO_CALLER[verdict].code, "causes": list(causes)}
         case TranscriptLine(role=role, text=text):
             return row | {"role": role, **_said("text", text, words=words)}
-        case _ if is_dataclass(event):
-            for field in fields(event):
-                row |= _value(field.name, getattr(event, field.name), words=words)
+        case Struct():
+            for name in event.__struct_fields__:
+                row |= _value(name, getattr(event, name), words=words)
             return row
         case _:
             return row

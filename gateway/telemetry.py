@@ -55,33 +55,43 @@ class SupervisionLog:
         match event:
             case events.ActorFailed(path, incarnation, where, error):
                 logger.opt(exception=error).error("{} #{} failed in {}", path, incarnation, where)
-            case events.ChildExited(path, incarnation, reason, lived_s):
-                level = "WARNING" if is_abnormal(reason) else "DEBUG"
-                logger.log(level, "{} #{} ended after {:.1f} s: {}", path, incarnation, lived_s, describe(reason))
             case events.ChildStarted():
                 logger.debug("{} #{} started", event.path, event.incarnation)
+            case events.ChildExited(path, incarnation, reason, lived_s):
+                level = "WARNING" if is_abnormal(reason) else "DEBUG"
+                log = logger.opt(lazy=True)
+                log.log(level, "{}", lambda: f"{path} #{incarnation} ended after {lived_s:.1f} s: {describe(reason)}")
             case _:
                 logger.warning("{}", event)
 
 
 def trace(session_id: SessionId, event: object) -> None:
     """Log what happened to a session; a `Tracer`."""
-    log = logger.bind(session=session_id)
+    told = _told(session_id, event)
+    if told is not None:
+        level, line = told
+        logger.opt(lazy=True).bind(session=session_id).log(level, "{}", line)
+
+
+def _told(session_id: SessionId, event: object) -> tuple[str, Callable[[], str]] | None:
+    """Level and line of an event, which is put into words only where somebody reads that level."""
     match event:
-        case Routed():
-            log.info("Routing session {} to agent: {}", session_id, event.agent_id)
+        case Routed(agent_id=agent):
+            return "INFO", lambda: f"Routing session {session_id} to agent: {agent}"
         case LinkLost():
-            log.warning("link {} to {} lost: {} {}", event.generation, event.agent_id, event.cause, event.detail)
+            return "WARNING", lambda: f"link {event.generation} to {event.agent_id} lost: {event.cause} {event.detail}"
         case SwapEnded(receipt=receipt):
-            log.info("swap: {}", receipt.describe())
+            return "INFO", lambda: f"swap: {receipt.describe()}"
         case Parked(window_s=window_s):
-            log.info("parked: the caller's connection ended; he is waited for up to {:.0f} s", window_s)
+            line = f"parked: the caller's connection ended; he is waited for up to {window_s:.0f} s"
+            return "INFO", lambda: line
         case Resumed():
-            log.info("resumed: the caller is back")
+            return "INFO", lambda: "resumed: the caller is back"
         case SessionEnded():
-            log.info(
-                "ended: {} after {:.1f} s, {} swaps{}", event.verdict, event.duration_s, event.swaps, _added(event)
-            )
+            words = f"ended: {event.verdict} after {event.duration_s:.1f} s, {event.swaps} swaps"
+            return "INFO", lambda: words + _added(event)
+        case _:
+            return None
 
 
 def _added(event: SessionEnded) -> str:

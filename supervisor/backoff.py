@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from supervisor.errors import InvalidSpecError
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
+class Backoff(Struct, frozen=True):
     """Exponential delay: ``initial_s * factor ** attempt`` up to ``max_s``, spread by ``jitter`` (0..1) downwards."""
 
     initial_s: float = 0.05

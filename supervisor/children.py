@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec import Struct
 from thespian.actors import ActorExitRequest
 
 from supervisor import events
@@ -39,7 +39,7 @@ class ChildState(Enum):
 ALIVE = frozenset({ChildState.STARTING, ChildState.RUNNING, ChildState.STOPPING})
 
 
-class Wait(Enum):
+class Wait(StrEnum):
     """What a child's timer waits for."""
 
     START = "start"
@@ -48,16 +48,14 @@ class Wait(Enum):
     BACKOFF = "backoff"
 
 
-@dataclass(frozen=True, slots=True)
-class ChildTimer:
+class ChildTimer(Struct, frozen=True):
     """The name of a timer that a parent keeps for a child."""
 
     wait: Wait
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class StartImpossible:
+class StartImpossible(Struct, frozen=True):
     """Parent to itself: no actor could be created for this incarnation."""
 
     id: str
@@ -65,16 +63,14 @@ class StartImpossible:
     error: Exception
 
 
-@dataclass(frozen=True, slots=True)
-class ExitSettled:
+class ExitSettled(Struct, frozen=True):
     """Parent to itself: what the child may have said before its end has been read by now."""
 
     id: str
     incarnation: int
 
 
-@dataclass(slots=True)
-class Child:
+class Child(Struct):
     """One child. ``attempt``: restarts since the last healthy run; ``reason``: what this run said of its end."""
 
     spec: ChildSpec
@@ -87,6 +83,8 @@ class Child:
     reason: ExitReason | None = None
     last_exit: ExitReason | None = None
     last_event: str | None = None
+    waits: tuple[Wait, ...] = ()
+    """The timers that were started for it since they were last cancelled."""
 
     @property
     def id(self) -> str:
@@ -99,15 +97,13 @@ class Child:
         return self.state in ALIVE
 
 
-@dataclass(frozen=True, slots=True)
-class ChildUp:
+class ChildUp(Struct, frozen=True):
     """A fact: the child has started."""
 
     child: Child
 
 
-@dataclass(frozen=True, slots=True)
-class ChildDown:
+class ChildDown(Struct, frozen=True):
     """A fact: the child is gone. ``asked``: its parent had told it to stop."""
 
     child: Child
@@ -144,8 +140,9 @@ class Owner(Protocol):
 class Children:
     """The children of ``owner``, in start order. Every operation on one child is O(1)."""
 
-    def __init__(self, owner: Owner) -> None:
+    def __init__(self, owner: Owner, *, named: bool = False) -> None:
         self._owner = owner
+        self._named = named
         self._by_id: dict[str, Child] = {}
         self._by_address: dict[str, Child] = {}
 
@@ -182,6 +179,7 @@ class Children:
         child = self._by_id.pop(child_id, None)
         if child is not None:
             self._cancel_timers(child)
+            self._strike(child)
             if child.address is not None:
                 self._owner.send(child.address, ActorExitRequest())
                 self._by_address.pop(child.address.actorAddressString, None)
@@ -196,7 +194,7 @@ class Children:
     def address_of(self, child_id: str) -> ActorAddress | None:
         """Where to send to a child that is starting or running."""
         child = self._by_id.get(child_id)
-        if child is None or child.state not in {ChildState.STARTING, ChildState.RUNNING}:
+        if child is None or not (child.state is ChildState.RUNNING or child.state is ChildState.STARTING):
             return None
         return child.address
 
@@ -218,13 +216,13 @@ class Children:
         path = f"{owner.path}/{spec.id}"
         owner.send(address, Start(spec.id, path, child.incarnation, spec.args, owner.runtime))
         if spec.start_s is not None:
-            owner.start_timer(ChildTimer(Wait.START, spec.id), spec.start_s)
+            self._wait(child, Wait.START, spec.start_s)
 
     def restart_after(self, child: Child, seconds: float) -> None:
         """Begin the next incarnation after ``seconds``."""
         child.attempt += 1
         self._enter(child, ChildState.BACKOFF)
-        self._owner.start_timer(ChildTimer(Wait.BACKOFF, child.id), seconds)
+        self._wait(child, Wait.BACKOFF, seconds)
 
     def stop(self, child: Child) -> None:
         """Ask a child to stop, and kill it if it is late. One that has no actor will get none."""
@@ -236,18 +234,19 @@ class Children:
             return
         self._owner.cancel_timer(ChildTimer(Wait.START, child.id))
         self._enter(child, ChildState.STOPPING)
+        self._strike(child)
         if child.spec.shutdown_s == 0:
             self.kill(child)
             return
         self._owner.send(child.address, Stop())
         if child.spec.shutdown_s is not None:
-            self._owner.start_timer(ChildTimer(Wait.STOP, child.id), child.spec.shutdown_s)
+            self._wait(child, Wait.STOP, child.spec.shutdown_s)
 
     def kill(self, child: Child) -> None:
         """End a child now, as a crash would."""
         if child.address is not None:
             self._owner.send(child.address, ActorExitRequest())
-            self._owner.start_timer(ChildTimer(Wait.ABANDON, child.id), ABANDON_S)
+            self._wait(child, Wait.ABANDON, ABANDON_S)
 
     # --- what comes back ---
 
@@ -264,6 +263,8 @@ class Children:
         took_s = self._now() - child.since
         self._enter(child, ChildState.RUNNING)
         child.started_at = child.since
+        if self._named and child.address is not None:
+            self._owner.runtime.names.enter(self._path(child), child.address)
         self._emit(child, events.ChildStarted(self._path(child), child.incarnation, took_s))
         return ChildUp(child)
 
@@ -362,9 +363,18 @@ class Children:
         self._emit(child, events.ChildOverdue(self._path(child), child.incarnation, deadline))
         self.kill(child)
 
+    def _wait(self, child: Child, wait: Wait, seconds: float) -> None:
+        child.waits += (wait,)
+        self._owner.start_timer(ChildTimer(wait, child.id), seconds)
+
     def _cancel_timers(self, child: Child) -> None:
-        for wait in Wait:
+        for wait in child.waits:
             self._owner.cancel_timer(ChildTimer(wait, child.id))
+        child.waits = ()
+
+    def _strike(self, child: Child) -> None:
+        if self._named:
+            self._owner.runtime.names.strike(self._path(child))
 
     def _gone(self, child: Child) -> ChildDown:
         silent: ExitReason = (
@@ -378,6 +388,7 @@ class Children:
         if child.address is not None:
             self._by_address.pop(child.address.actorAddressString, None)
         self._cancel_timers(child)
+        self._strike(child)
         child.address, child.reason, child.last_exit = None, None, reason
         self._enter(child, ChildState.EXITED)
         self._emit(child, events.ChildExited(self._path(child), child.incarnation, reason, lived_s))

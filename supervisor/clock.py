@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 
 class Clock(Protocol):
@@ -14,8 +15,7 @@ class Clock(Protocol):
         """Seconds since an arbitrary origin."""
 
 
-@dataclass(frozen=True, slots=True)
-class MonotonicClock:
+class MonotonicClock(Struct, frozen=True):
     """The machine's monotonic clock; picklable, and the same scale for all processes of a machine."""
 
     def now(self) -> float:

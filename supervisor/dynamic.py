@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
+
+from msgspec import Struct
 
 from supervisor import events, policy
 from supervisor.directives import Escalate, Forget, Restart, Stop
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from supervisor.children import Child
 
 
-@dataclass(frozen=True, slots=True)
-class DynamicPlan:
+class DynamicPlan(Struct, frozen=True):
     """Limits of a dynamic supervisor: children at a time, and the restart budget that *each* child has."""
 
     max_children: int = 10_000

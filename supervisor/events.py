@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from supervisor.reasons import ExitReason
 
 
-@dataclass(frozen=True, slots=True)
-class ChildStarted:
+class ChildStarted(Struct, frozen=True):
     """A child reported that it has started."""
 
     path: str
@@ -18,8 +18,7 @@ class ChildStarted:
     took_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class ChildExited:
+class ChildExited(Struct, frozen=True):
     """A child is gone, confirmed by the actor system."""
 
     path: str
@@ -28,8 +27,7 @@ class ChildExited:
     lived_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class ChildRestarting:
+class ChildRestarting(Struct, frozen=True):
     """A new incarnation will start after ``after_s``; ``restarts_left`` is what remains of the budget."""
 
     path: str
@@ -38,8 +36,7 @@ class ChildRestarting:
     restarts_left: int
 
 
-@dataclass(frozen=True, slots=True)
-class ChildOverdue:
+class ChildOverdue(Struct, frozen=True):
     """A child missed a deadline (``start`` or ``stop``) and is killed."""
 
     path: str
@@ -47,16 +44,14 @@ class ChildOverdue:
     deadline: str
 
 
-@dataclass(frozen=True, slots=True)
-class ChildRefused:
+class ChildRefused(Struct, frozen=True):
     """A dynamic supervisor declined to start a child."""
 
     path: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class IntensityExceeded:
+class IntensityExceeded(Struct, frozen=True):
     """The restart budget is spent."""
 
     path: str
@@ -65,16 +60,14 @@ class IntensityExceeded:
     period_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Escalated:
+class Escalated(Struct, frozen=True):
     """A supervisor ends because it gave up on a child."""
 
     path: str
     child_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class ActorFailed:
+class ActorFailed(Struct, frozen=True):
     """An exception left an actor's code. The only place where its traceback can still be read: use it, don't keep it.
 
     ``where`` is ``start``, ``message`` or ``exit``.
@@ -105,8 +98,7 @@ class EventSink(Protocol):
         """Take one event."""
 
 
-@dataclass(frozen=True, slots=True)
-class NoSink:
+class NoSink(Struct, frozen=True):
     """Drops every event."""
 
     def emit(self, event: SupervisionEvent) -> None:

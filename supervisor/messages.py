@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct, field
 
 from supervisor.clock import Clock, MonotonicClock
 from supervisor.events import EventSink, NoSink
+from supervisor.names import Names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,17 +26,16 @@ def system_uniform() -> float:
     return random.random()
 
 
-@dataclass(frozen=True, slots=True)
-class Runtime:
-    """What every actor of a tree is given: time, chance, and where events go."""
+class Runtime(Struct, frozen=True):
+    """What every actor of a tree is given: time, chance, where events go, and who the fixed actors are."""
 
     clock: Clock = field(default_factory=MonotonicClock)
     sink: EventSink = field(default_factory=NoSink)
     uniform: Callable[[], float] = system_uniform
+    names: Names = field(default_factory=Names)
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True):
     """Parent to child, first message: begin. The sender is the parent from then on."""
 
     id: str
@@ -44,16 +45,14 @@ class Start:
     runtime: Runtime
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(Struct, frozen=True):
     """Child to parent: ready."""
 
     id: str
     incarnation: int
 
 
-@dataclass(frozen=True, slots=True)
-class ChildExiting:
+class ChildExiting(Struct, frozen=True):
     """Child to parent, last message: why it ends."""
 
     id: str
@@ -61,29 +60,25 @@ class ChildExiting:
     reason: ExitReason
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Struct, frozen=True):
     """Parent to child: finish, then end; the parent kills after ``shutdown_s``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Forwarded:
+class Forwarded(Struct, frozen=True):
     """A message passed on by a supervisor; the receiver handles ``message`` as if ``sender`` had sent it."""
 
     message: object
     sender: ActorAddress
 
 
-@dataclass(frozen=True, slots=True)
-class ToChild:
+class ToChild(Struct, frozen=True):
     """To a supervisor: pass ``message`` on to its child ``id``, or answer `NoSuchChild`."""
 
     id: str
     message: object
 
 
-@dataclass(frozen=True, slots=True)
-class ToPath:
+class ToPath(Struct, frozen=True):
     """Pass ``message`` through the tree to the actor at ``path``; ``sender`` gets `NoSuchChild` if there is none."""
 
     path: str
@@ -91,30 +86,26 @@ class ToPath:
     sender: ActorAddress
 
 
-@dataclass(frozen=True, slots=True)
-class NoSuchChild:
+class NoSuchChild(Struct, frozen=True):
     """Nobody under that id or path is running; ``message`` comes back untouched."""
 
     id: str
     message: object = None
 
 
-@dataclass(frozen=True, slots=True)
-class WhichChild:
+class WhichChild(Struct, frozen=True):
     """To a supervisor: who is ``id`` now? Answer: `ChildRef` or `NoSuchChild`."""
 
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class WhichChildren:
+class WhichChildren(Struct, frozen=True):
     """To a supervisor: who runs? Answer: `ChildList`, at most ``limit`` entries."""
 
     limit: int = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class ChildRef:
+class ChildRef(Struct, frozen=True):
     """A running child. The address is of this incarnation only."""
 
     id: str
@@ -122,31 +113,27 @@ class ChildRef:
     incarnation: int
 
 
-@dataclass(frozen=True, slots=True)
-class ChildList:
+class ChildList(Struct, frozen=True):
     """The running children of a supervisor, and how many there are in all."""
 
     children: tuple[ChildRef, ...]
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class StartChild:
+class StartChild(Struct, frozen=True):
     """To a dynamic supervisor: start this child. Answer: `ChildStarted` or `ChildRefused`."""
 
     spec: ChildSpec
 
 
-@dataclass(frozen=True, slots=True)
-class ChildStarted:
+class ChildStarted(Struct, frozen=True):
     """The child has started; messages may be sent to ``address``."""
 
     id: str
     address: ActorAddress
 
 
-@dataclass(frozen=True, slots=True)
-class ChildRefused:
+class ChildRefused(Struct, frozen=True):
     """The child does not run. ``reason``: max_children, duplicate, shutting_down or start_failed (see ``error``)."""
 
     id: str
@@ -154,22 +141,19 @@ class ChildRefused:
     error: Exception | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TerminateChild:
+class TerminateChild(Struct, frozen=True):
     """To a dynamic supervisor: stop ``id`` in order, and forget it."""
 
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class KillChild:
+class KillChild(Struct, frozen=True):
     """To any supervisor: end ``id`` now, as a crash would (chaos); its restart type decides what follows."""
 
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotRequest:
+class SnapshotRequest(Struct, frozen=True):
     """To any supervised actor: your picture, with ``depth`` levels below you and ``limit`` children of each."""
 
     token: int = 0
@@ -178,8 +162,7 @@ class SnapshotRequest:
     deadline_s: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotReply:
+class SnapshotReply(Struct, frozen=True):
     """The picture that ``token`` asked for."""
 
     token: int

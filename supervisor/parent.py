@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, assert_never
 
+from msgspec import Struct
+from msgspec.structs import replace
 from thespian.actors import ChildActorExited
 
 from supervisor.children import Child, ChildDown, Children, ChildTimer, ChildUp, ExitSettled, StartImpossible
@@ -38,8 +39,7 @@ CHILD_DEADLINE_SHARE = 0.8  # a child gets this share of its parent's time, so t
 MAX_GATHERINGS = 64  # snapshot requests that wait at one parent; more are answered without children
 
 
-@dataclass(frozen=True, slots=True)
-class GatherTimer:
+class GatherTimer(Struct, frozen=True):
     """The name of a gathering's deadline timer."""
 
     number: int
@@ -55,6 +55,8 @@ class Parent(Supervised):
     kind: ClassVar[str] = "supervisor"
     stop_together: ClassVar[bool] = True
     """Stop all children at the same time, or one after the other in reverse start order."""
+    names_children: ClassVar[bool] = False
+    """Children are fixed, few and known to others by path: `Names` has them while they run."""
 
     protocol: ClassVar[frozenset[type]] = Supervised.protocol | {
         Started,
@@ -71,7 +73,7 @@ class Parent(Supervised):
 
     def __init__(self) -> None:
         super().__init__()
-        self.children = Children(self)
+        self.children = Children(self, named=self.names_children)
         self._ending: ExitReason | None = None
         self._gatherings: dict[int, tuple[Gathering, ActorAddress, int]] = {}
         self._gathered = 0
@@ -115,7 +117,7 @@ class Parent(Supervised):
 
     def exit(self, reason: ExitReason | None = None) -> None:
         """Stop the children, then end with ``reason``. A second call has no effect."""
-        if self._phase in {Phase.STOPPING, Phase.ENDED}:
+        if self._phase is Phase.STOPPING or self._phase is Phase.ENDED:
             return
         self._phase = Phase.STOPPING
         self._ending = Normal() if reason is None else reason

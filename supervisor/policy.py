@@ -11,8 +11,9 @@ A restart that the budget does not allow becomes an escalation. (OTP, "Supervisi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
+
+from msgspec import Struct
 
 from supervisor.directives import Directive, Escalate, Forget, Restart, Stop
 from supervisor.reasons import ExitReason, is_abnormal
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """The directive for the failed child, and what it means for the others.
 
     ``stop``: siblings to stop, in that order (reverse start order). ``start``: ids to start afterwards, in start order,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from supervisor.reasons import describe
 
@@ -16,8 +18,7 @@ if TYPE_CHECKING:
 UNRESPONSIVE = "unresponsive"
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """One actor at one moment, with its children's pictures below it.
 
     ``state``: the actor's phase, or ``unresponsive`` if it did not answer in time. ``children_total`` exceeds the
@@ -106,8 +107,7 @@ def _label(snapshot: Snapshot) -> str:
     return " ".join(words)
 
 
-@dataclass(slots=True)
-class Gathering:
+class Gathering(Struct):
     """The answers of one parent's children to one request; owned by that parent until it is complete or late."""
 
     own: Snapshot

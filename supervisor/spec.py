@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from supervisor.backoff import Backoff
 from supervisor.errors import InvalidSpecError
@@ -32,8 +33,7 @@ class ChildKind(Enum):
     SUPERVISOR = "supervisor"
 
 
-@dataclass(frozen=True, slots=True)
-class ChildSpec:
+class ChildSpec(Struct, frozen=True):
     """One child: ``actor`` is a `Supervised` class (or its dotted name), ``args`` go to its ``handle_start``.
 
     ``start_s``: deadline for `Started`; None waits for ever. ``shutdown_s``: time between the request to stop and the
@@ -44,7 +44,7 @@ class ChildSpec:
     actor: type | str
     args: object = None
     restart: RestartType = RestartType.PERMANENT
-    backoff: Backoff = Backoff()  # noqa: RUF009 - frozen, so sharing one default is safe
+    backoff: Backoff = Backoff()
     shutdown_s: float | None = 5.0
     start_s: float | None = 5.0
     healthy_after_s: float = 5.0
@@ -57,8 +57,7 @@ class ChildSpec:
             raise InvalidSpecError(f"{self.id}: shutdown_s must be >= 0 and start_s > 0, or None")
 
 
-@dataclass(frozen=True, slots=True)
-class SupervisorPlan:
+class SupervisorPlan(Struct, frozen=True):
     """What a static supervisor runs: children in start order, the strategy and the budget."""
 
     children: tuple[ChildSpec, ...]

@@ -130,11 +130,16 @@ class Supervised(Actor):  # type: ignore[misc]  # Thespian is untyped
             self.send(self.parent, message)
 
     def send_to(self, path: str, message: object) -> None:
-        """Send ``message`` through the tree to the actor now at ``path``; `NoSuchChild` comes back if there is none.
+        """Send ``message`` to the actor now at ``path``; `NoSuchChild` comes back if there is none.
 
-        The way to reach a sibling (``node/registry``): the path outlives its restarts, an address does not.
+        The way to reach a sibling (``node/registry``): the path outlives its restarts, an address does not. A fixed
+        actor that runs is known by name; every other path leads through the tree.
         """
-        self.handle_to_path(ToPath(path, message, self.myAddress))
+        address = self.runtime.names.find(path)
+        if address is not None:
+            self.send(address, message)
+        else:
+            self.handle_to_path(ToPath(path, message, self.myAddress))
 
     def emit(self, event: events.SupervisionEvent) -> None:
         """Give ``event`` to the sink; a failing sink cannot harm the actor."""
@@ -149,16 +154,16 @@ class Supervised(Actor):  # type: ignore[misc]  # Thespian is untyped
 
     def receiveMessage(self, message: object, sender: ActorAddress) -> None:  # noqa: N802 - Thespian's name
         """Thespian's entry. Lets no `Exception` out."""
-        where = "start" if self._phase in {Phase.NEW, Phase.STARTING} else "message"
+        phase = self._phase
         try:
             if type(message) in self.protocol:
                 self.handle_protocol(message, sender)
-            elif self._phase is Phase.NEW:
+            elif phase is Phase.NEW:
                 self.send(sender, NoSuchChild(self.id, message))
-            elif self._phase is not Phase.ENDED:
+            elif phase is not Phase.ENDED:
                 self.handle(message, sender)
         except Exception as error:  # noqa: BLE001 - the one place where an exception becomes an exit reason
-            self._fail(where, error)
+            self._fail("start" if phase is Phase.NEW or phase is Phase.STARTING else "message", error)
 
     def handle_protocol(self, message: object, sender: ActorAddress) -> None:
         """React to a message of `protocol`."""
@@ -219,7 +224,7 @@ class Supervised(Actor):  # type: ignore[misc]  # Thespian is untyped
             self.started()
 
     def _handle_wakeup(self, payload: object, message: object, sender: ActorAddress) -> None:
-        if self._phase in {Phase.NEW, Phase.ENDED}:
+        if self._phase is Phase.NEW or self._phase is Phase.ENDED:
             return
         if not isinstance(payload, TimerFired):
             self.handle(message, sender)  # a plain wakeupAfter of the subclass

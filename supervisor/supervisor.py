@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, assert_never
+
+from msgspec import Struct, field
 
 from supervisor import events, policy
 from supervisor.children import Child, ChildState
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(slots=True)
-class Sequence:
+class Sequence(Struct):
     """Work in order: stop these one after the other, wait, then start those, each after the one before has started."""
 
     stops: list[str] = field(default_factory=list)
@@ -32,6 +32,7 @@ class Supervisor(Parent):
     """Subclass and implement ``init``; or start it with a `SupervisorPlan` as ``args``."""
 
     stop_together = False
+    names_children = True
 
     def __init__(self) -> None:
         super().__init__()

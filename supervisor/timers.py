@@ -7,8 +7,9 @@ is restarted at every frame costs one wakeup per period, not one per frame.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -16,24 +17,21 @@ if TYPE_CHECKING:
 EARLY_S = 0.002  # a wakeup this much early is due: system clocks and loop clocks round differently
 
 
-@dataclass(frozen=True, slots=True)
-class TimerFired:
+class TimerFired(Struct, frozen=True):
     """The payload of a wakeup."""
 
     name: Hashable
     generation: int
 
 
-@dataclass(frozen=True, slots=True)
-class Arm:
+class Arm(Struct, frozen=True):
     """Ask for a wakeup after ``seconds`` with ``payload``."""
 
     seconds: float
     payload: TimerFired
 
 
-@dataclass(slots=True)
-class _Timer:
+class _Timer(Struct):
     due: float | None  # None: cancelled; its wakeup is still under way and may serve again
     wakeup_due: float
     generation: int

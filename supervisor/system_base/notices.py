@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
+
+class DeadLetter(Struct, frozen=True):
     """A message whose receiver is gone or full, and that no dead-letter actor wanted."""
 
     target: str
     message: object
 
 
-@dataclass(frozen=True, slots=True)
-class MessageFailed:
+class MessageFailed(Struct, frozen=True):
     """A handler raised; ``attempt`` 2 means that the sender gets a `PoisonMessage`."""
 
     address: str
@@ -25,8 +24,7 @@ class MessageFailed:
     details: str
 
 
-@dataclass(frozen=True, slots=True)
-class CreationFailed:
+class CreationFailed(Struct, frozen=True):
     """An actor's constructor raised, or no requirement could be met."""
 
     address: str
@@ -34,8 +32,7 @@ class CreationFailed:
     details: str
 
 
-@dataclass(frozen=True, slots=True)
-class SlowTurn:
+class SlowTurn(Struct, frozen=True):
     """One message took longer than `SLOW_TURN_S`: everything else waited."""
 
     address: str

@@ -1,11 +1,10 @@
 """Invariants of the session machine, whatever happens in whatever order."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec.structs import replace
 
 from actors import effects as fx
 from actors.ids import AgentId, Generation, Instance, SessionId
