@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from actors import effects as fx
 from actors import failover, session_end, session_machine
-from actors.agent_link import LinkArgs
+from actors.agent_link import AgentLink, LinkArgs
 from actors.call import Call
 from actors.ids import FALLBACK_AGENT, AgentId, Generation, SessionId
 from actors.messages import (
@@ -238,7 +238,7 @@ class SessionActor(Parent):
 
     def _start_link(self, order: fx.StartLink) -> None:
         args = LinkArgs(order.generation, order.instance, order.init, self.args.ports, self.args.settings)
-        self.start_child(failover.link_spec(f"{LINK}{order.generation}", args, self.args.settings))
+        self.start_child(failover.link_spec(f"{LINK}{order.generation}", args, self.args.settings, AgentLink))
 
     def _urgency(self) -> Urgency:
         age_s = self.args.relay.counters().caller_audio_age_s

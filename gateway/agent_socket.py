@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from contextlib import suppress
 from enum import Enum, auto
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlsplit, urlunsplit
 
@@ -20,7 +21,7 @@ from gateway import close_codes
 from gateway.close_codes import TO_AGENT
 from gateway.logs import PeerLog
 from gateway.reach import Reach
-from gateway.socket_core import Cause, Pause, SocketCore, SocketLimits, bound_reads
+from gateway.socket_core import ALL_PAUSES, Cause, Pause, SocketCore, SocketLimits, bound_reads
 from gateway.wire import decode, encode, error_text, sniff_type
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class AgentSocket(SocketCore):
         self.part, self._sink = Part.RETIRED, None
         self.take_binary = self.on_binary
         self._kept.clear()
-        self.resume_reading(~Pause(0))
+        self.resume_reading(ALL_PAUSES)
 
     def on_open(self) -> None:
         """Hand the wire over."""
@@ -198,16 +199,16 @@ class Attempt:
     async def _run(self, url: str) -> None:
         try:
             async with asyncio.timeout(self._dialer.dial_s):
-                await self._open(session_url(url))
+                await self._open(url)
         except Exception as error:  # noqa: BLE001 - whatever the network or the URL does is a refusal
             if self._wire is None:
                 self._tell(WireRefused(_refusal(error)))
 
     async def _open(self, url: str) -> None:
         # Not picows' ws_connect: cancelled during the handshake, that leaves its connection open.
-        parts = parse_url(url)
+        parts = session_address(url)
         transport, protocol = await self._connect(parts)
-        bound_reads(transport, self._dialer.limits)
+        bound_reads(transport.get_extra_info("socket"), self._dialer.limits)
         try:
             await cast("Any", protocol).wait_until_handshake_complete()
             if self._wire is None:
@@ -277,6 +278,12 @@ class AgentDialer:
         self._attempts.add(attempt)
         attempt.task.add_done_callback(lambda _: self._attempts.discard(attempt))
         return attempt
+
+
+@lru_cache(maxsize=1024)
+def session_address(url: str) -> WSParsedURL:
+    """Where to dial for a session; the same few agents are dialled again and again."""
+    return parse_url(session_url(url))
 
 
 def session_url(url: str) -> str:

@@ -113,7 +113,10 @@ class FrontDoor:
     async def start(self, host: str, port: int) -> None:
         """Listen."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Head(self), host, port)
+        self._server = await loop.create_server(lambda: _Head(self), host, port, start_serving=False)
+        for listening in self._server.sockets:
+            bound_reads(listening, self.limits)
+        await self._server.start_serving()
 
     def shut(self) -> None:
         """Accept nobody any more."""
@@ -214,8 +217,6 @@ class _Head(asyncio.Protocol):
             if refusal is not None:
                 self._answer(refusal)
             else:
-                if self._transport is not None:
-                    bound_reads(self._transport, self._door.limits)
                 self._data[: len(raw)] = _CONNECTION.sub(b"\r\nConnection: Upgrade", raw)
                 self._give_to(self._websocket(head))
 

@@ -50,9 +50,9 @@ class SocketLimits:
     """What the kernel keeps, so that picows' buffer, which doubles with every full read, stays of that order."""
 
 
-def bound_reads(transport: asyncio.BaseTransport, limits: SocketLimits) -> None:
-    """Bound what one read of a connection can bring."""
-    if (connection := transport.get_extra_info("socket")) is not None:
+def bound_reads(connection: socket.socket | None, limits: SocketLimits) -> None:
+    """Bound what one read of a connection can bring; what a listening socket accepts has its bound."""
+    if connection is not None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, limits.receive_bytes)
 
 
@@ -75,6 +75,7 @@ class Pause(Flag):
 
 
 _OPEN = Phase.OPEN  # a global is found sooner than an attribute of a global
+NOT_PAUSED, ALL_PAUSES = Pause(0), ~Pause(0)
 
 
 class Cause(Enum):
@@ -128,7 +129,7 @@ class SocketCore(WSListener):
         self._idle_frames = 0
         self._heard = False
         self._pinged = False
-        self._paused = Pause(0)
+        self._paused = NOT_PAUSED
         self._parts: bytearray | None = None
         self._utf8: codecs.IncrementalDecoder | None = None
         self._faulty = False
@@ -189,7 +190,7 @@ class SocketCore(WSListener):
 
     def resume_reading(self, reason: Pause) -> None:
         """Take one reason away; without effect where it was none."""
-        if not self._paused & reason:
+        if self._paused is NOT_PAUSED or not self._paused & reason:  # flags are slow to combine
             return
         self._paused &= ~reason
         if not self._paused and self._transport is not None and self.phase is not Phase.CLOSED:
