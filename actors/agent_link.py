@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from msgspec import Struct
@@ -29,7 +30,7 @@ from supervisor.reasons import Crashed
 from supervisor.supervised import Supervised
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable, Hashable
 
     from thespian.actors import ActorAddress
 
@@ -46,6 +47,15 @@ class LinkArgs(Struct, frozen=True):
     init: Json
     ports: Ports
     settings: SessionSettings
+
+
+_DURATIONS = {
+    LinkTimer.DIAL: attrgetter("dial_s"),
+    LinkTimer.READY: attrgetter("ready_s"),
+    LinkTimer.HEALTHY: attrgetter("healthy_after_s"),
+    LinkTimer.CLOSE: attrgetter("close_s"),
+}
+"""How long each timer of a link runs, in seconds, out of the settings."""
 
 
 class Inlet:
@@ -93,12 +103,6 @@ class AgentLink(Supervised):
         self.state: LinkState = link_machine.Dialling()
         self.inlet = Inlet(args.ports, self.myAddress)
         self.dialling: Dialling | None = None
-        self._durations: Mapping[LinkTimer, float] = {
-            LinkTimer.DIAL: args.settings.dial_s,
-            LinkTimer.READY: args.settings.ready_s,
-            LinkTimer.HEALTHY: args.settings.healthy_after_s,
-            LinkTimer.CLOSE: args.settings.close_s,
-        }
         self._react(Begin())
 
     def handle(self, message: object, sender: ActorAddress) -> None:  # noqa: ARG002 - the parent and the wire only
@@ -170,7 +174,7 @@ class AgentLink(Supervised):
         TellHealthy: lambda self, _: self.tell_parent(LinkHealthy(self.args.generation)),
         CloseWire: lambda _, effect: effect.wire.close(effect.verdict),
         AbortWire: lambda _, effect: effect.wire.abort(),
-        ArmLink: lambda self, effect: self.start_timer(effect.name, self._durations[effect.name]),
+        ArmLink: lambda self, effect: self.start_timer(effect.name, _DURATIONS[effect.name](self.args.settings)),
         DisarmLink: lambda self, effect: self.cancel_timer(effect.name),
         EndLink: lambda self, effect: self.exit(None if effect.end is None else Crashed(LinkFailed(effect.end))),
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from contextlib import suppress
 from enum import Enum, auto
 from functools import lru_cache
@@ -62,6 +61,8 @@ class Part(Enum):
 class AgentSocket(SocketCore):
     """One open WebSocket to an agent; see `actors.ports.AgentWire`."""
 
+    __slots__ = ("_deliver", "_kept", "_kept_bytes", "_sink", "ignored_frames", "part")
+
     def __init__(
         self, limits: SocketLimits, deliver: Callable[[WireEvent], None], on_bug: Callable[[BaseException], None]
     ) -> None:
@@ -70,7 +71,7 @@ class AgentSocket(SocketCore):
         self.ignored_frames = 0
         self._deliver = deliver
         self._sink: AgentSink | None = None
-        self._kept: deque[tuple[bool, bytes]] = deque()
+        self._kept: list[tuple[bool, bytes]] = []
         self._kept_bytes = 0
 
     def send(self, message: Json) -> None:
@@ -96,7 +97,7 @@ class AgentSocket(SocketCore):
     def become_current(self, sink: AgentSink) -> None:
         """Play what was kept into ``sink``, then forward directly."""
         self.part, self._sink = Part.CURRENT, sink
-        kept, self._kept, self._kept_bytes = self._kept, deque(), 0
+        kept, self._kept, self._kept_bytes = self._kept, [], 0
         for is_text, data in kept:
             (sink.on_agent_text if is_text else sink.on_agent_binary)(data)
         self.take_binary = sink.on_agent_binary

@@ -45,7 +45,8 @@ class SocketLimits:
     ping_interval_s: float = 20.0
     ping_deadline_s: float = 10.0
     close_s: float = 2.0
-    read_buffer_bytes: int = 4096
+    read_buffer_bytes: int = 2048
+    """To begin with; picows doubles it with every full read, so a connection that talks soon has what it needs."""
     receive_bytes: int = 64 * 1024
     """What the kernel keeps, so that picows' buffer, which doubles with every full read, stays of that order."""
 
@@ -112,6 +113,30 @@ async def _take_fault(transport: WSTransport) -> None:
 
 class SocketCore(WSListener):
     """One WebSocket; subclasses take whole messages. No task, queue or await per frame."""
+
+    __slots__ = (
+        "_cause",
+        "_code",
+        "_faulty",
+        "_forgets",
+        "_heard",
+        "_idle_frames",
+        "_on_bug",
+        "_parts",
+        "_paused",
+        "_pinged",
+        "_reason",
+        "_timer",
+        "_transport",
+        "_unread",
+        "_utf8",
+        "limits",
+        "message_bytes",
+        "phase",
+        "take_binary",
+        "write_binary",
+        "write_paused",
+    )
 
     def __init__(self, limits: SocketLimits, on_bug: Callable[[BaseException], None]) -> None:
         self.limits = limits

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 TURN_MESSAGES = 16
 """How many messages one actor may take before the next one's turn."""
 
+SPARE_MAILBOXES = 64
+"""Empty ones that are kept for whoever gets mail next."""
+
 SLOW_TURN_S = 0.2
 
 MAILBOX_LIMIT = 100_000
@@ -91,6 +94,7 @@ class Engine:
         self._names: dict[str, Cell] = {}
         self._dead_letter_actor: Cell | None = None
         self._running: Cell | None = None
+        self._spare: list[deque[tuple[object, ActorAddress]]] = []
 
     # --- what is there ---
 
@@ -212,6 +216,8 @@ class Engine:
                 return
             mailbox.append((message, sender))
             return
+        if isinstance(mailbox, tuple):
+            cell.mailbox = mailbox = self._spare.pop() if self._spare else deque()
         mailbox.append((message, sender))
         if cell.phase is not _ABORTED:
             ready = self.ready
@@ -282,6 +288,10 @@ class Engine:
             self._running = None
             if mailbox:
                 self.ready.append(cell)
+            elif not isinstance(mailbox, tuple):
+                cell.mailbox = ()
+                if len(self._spare) < SPARE_MAILBOXES:
+                    self._spare.append(mailbox)
 
     def _return_mail(self, cell: Cell) -> None:
         cell.phase = _DEAD
@@ -289,7 +299,7 @@ class Engine:
         for message, sender in cell.mailbox:
             if not isinstance(message, (*_NEVER_DEAD_LETTERS, PoisonMessage)):
                 self.post(sender, PoisonMessage(message, cell.failure), cell.address)
-        cell.mailbox.clear()
+        cell.mailbox = ()
 
     def _deliver(self, cell: Cell, message: object, sender: ActorAddress) -> None:
         if cell.phase is _EXITING:
@@ -398,7 +408,9 @@ class Engine:
         if cell.timers >= 0:
             self.wakeups.drop_all_of(cell)
         undelivered = list(cell.mailbox)[first:]
-        cell.mailbox.clear()
+        if cell.mailbox:
+            cell.mailbox.clear()  # a turn under way reads from it
+        cell.mailbox = ()
         for message, sender in undelivered:
             self._dead_letter(cell.address, message, sender)
         parent, cell.parent, cell.children = cell.parent, None, None
