@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from msgspec import Struct
 
@@ -29,7 +30,7 @@ from supervisor.reasons import Crashed
 from supervisor.supervised import Supervised
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Callable, Hashable
 
     from thespian.actors import ActorAddress
 
@@ -46,6 +47,15 @@ class LinkArgs(Struct, frozen=True):
     init: Json
     ports: Ports
     settings: SessionSettings
+
+
+_DURATIONS = {
+    LinkTimer.DIAL: attrgetter("dial_s"),
+    LinkTimer.READY: attrgetter("ready_s"),
+    LinkTimer.HEALTHY: attrgetter("healthy_after_s"),
+    LinkTimer.CLOSE: attrgetter("close_s"),
+}
+"""How long each timer of a link runs, in seconds, out of the settings."""
 
 
 class Inlet:
@@ -93,12 +103,6 @@ class AgentLink(Supervised):
         self.state: LinkState = link_machine.Dialling()
         self.inlet = Inlet(args.ports, self.myAddress)
         self.dialling: Dialling | None = None
-        self._durations: Mapping[LinkTimer, float] = {
-            LinkTimer.DIAL: args.settings.dial_s,
-            LinkTimer.READY: args.settings.ready_s,
-            LinkTimer.HEALTHY: args.settings.healthy_after_s,
-            LinkTimer.CLOSE: args.settings.close_s,
-        }
         self._react(Begin())
 
     def handle(self, message: object, sender: ActorAddress) -> None:  # noqa: ARG002 - the parent and the wire only
@@ -142,36 +146,36 @@ class AgentLink(Supervised):
             self._perform(effect)
 
     def _perform(self, effect: LinkEffect) -> None:
-        generation = self.args.generation
-        match effect:
-            case Dial():
-                parent = str(self.args.init.get("traceparent", ""))
-                self.dialling = self.args.ports.dialer.dial(self.args.instance.url, self.inlet.deliver, parent)
-            case CancelDial():
-                self._cancel_dial()
-            case SendInit(wire):
-                self.dialling = None
-                wire.send({**self.args.init, "timestamp": int(self.args.ports.wall() * 1000)})
-            case TellReady(wire):
-                if self.args.init.get("standby"):
-                    wire.stand_by()
-                self.tell_parent(LinkReady(generation, wire))
-            case TellHealthy():
-                self.tell_parent(LinkHealthy(generation))
-            case CloseWire(wire, verdict):
-                wire.close(verdict)
-            case AbortWire(wire):
-                wire.abort()
-            case ArmLink(name):
-                self.start_timer(name, self._durations[name])
-            case DisarmLink(name):
-                self.cancel_timer(name)
-            case EndLink(end):
-                self.exit(None if end is None else Crashed(LinkFailed(end)))
-            case _:
-                assert_never(effect)
+        self._PERFORMED[type(effect)](self, effect)
+
+    def _dial(self, _: Dial) -> None:
+        parent = str(self.args.init.get("traceparent", ""))
+        self.dialling = self.args.ports.dialer.dial(self.args.instance.url, self.inlet.deliver, parent)
+
+    def _send_init(self, effect: SendInit) -> None:
+        self.dialling = None
+        effect.wire.send({**self.args.init, "timestamp": int(self.args.ports.wall() * 1000)})
+
+    def _tell_ready(self, effect: TellReady) -> None:
+        if self.args.init.get("standby"):
+            effect.wire.stand_by()
+        self.tell_parent(LinkReady(self.args.generation, effect.wire))
 
     def _cancel_dial(self) -> None:
         if self.dialling is not None:
             self.dialling.cancel()
             self.dialling = None
+
+    _PERFORMED: ClassVar[dict[type[LinkEffect], Callable[[AgentLink, Any], None]]] = {
+        Dial: _dial,
+        CancelDial: lambda self, _: self._cancel_dial(),
+        SendInit: _send_init,
+        TellReady: _tell_ready,
+        TellHealthy: lambda self, _: self.tell_parent(LinkHealthy(self.args.generation)),
+        CloseWire: lambda _, effect: effect.wire.close(effect.verdict),
+        AbortWire: lambda _, effect: effect.wire.abort(),
+        ArmLink: lambda self, effect: self.start_timer(effect.name, _DURATIONS[effect.name](self.args.settings)),
+        DisarmLink: lambda self, effect: self.cancel_timer(effect.name),
+        EndLink: lambda self, effect: self.exit(None if effect.end is None else Crashed(LinkFailed(effect.end))),
+    }
+    """How each effect is performed; a test sees that none is missing."""

@@ -104,12 +104,12 @@ class GiveUp(Struct, frozen=True):
 Move: TypeAlias = Again | FallBack | GiveUp
 
 
-def link_spec(child_id: str, args: object, settings: SessionSettings) -> ChildSpec:
+def link_spec(child_id: str, args: object, settings: SessionSettings, actor: type | str = LINK_ACTOR) -> ChildSpec:
     """How a session starts one link."""
     backoff = Backoff(settings.backoff_initial_s, 2.0, max(settings.backoff_max_s, settings.backoff_initial_s))
     return ChildSpec(
         child_id,
-        LINK_ACTOR,
+        actor,
         args,
         restart=RestartType.TRANSIENT,
         backoff=backoff,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, assert_never, cast
+from typing import TYPE_CHECKING, Any, ClassVar, assert_never, cast
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from actors import effects as fx
 from actors import failover, session_end, session_machine
-from actors.agent_link import LinkArgs
+from actors.agent_link import AgentLink, LinkArgs
 from actors.call import Call
 from actors.ids import FALLBACK_AGENT, AgentId, Generation, SessionId
 from actors.messages import (
@@ -56,7 +56,7 @@ from supervisor.parent import Parent
 from supervisor.reasons import ExitReason, Normal, Shutdown
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
 
     from thespian.actors import ActorAddress
 
@@ -72,8 +72,8 @@ CALLS = "calls"
 MAX_REQUESTS = 64  # open requests from outside; a session has one caller and one console
 LINK = "link-"
 SPEAKING_S = 1.0
-_RELAY_EVENTS = RelayEvent.__args__  # of a closed union of classes
 _FROM_TREE = (LinkReady, LinkHealthy, InstancePicked, PickQueued, NoInstance, StandbyRecalled, InstanceGone)
+_FED = frozenset(RelayEvent.__args__ + _FROM_TREE)  # the first is a closed union of classes
 
 
 class SessionArgs(Struct, frozen=True):
@@ -119,7 +119,7 @@ class SessionActor(Parent):
 
     def handle(self, message: object, sender: ActorAddress) -> None:
         """Feed what the caller, the agent, the links and the tree say to the machine."""
-        if isinstance(message, _RELAY_EVENTS + _FROM_TREE):
+        if type(message) in _FED:
             self._react(cast("SessionInput", message))
         elif isinstance(message, ReadMemory | PatchMemory | TransferCall | EndCall):
             self._ask(message, sender)
@@ -196,49 +196,26 @@ class SessionActor(Parent):
             self._perform(effect)
 
     def _perform(self, effect: fx.SessionEffect) -> None:
-        relay = self.args.relay
-        match effect:
-            case fx.CancelTimer(name):
-                self.cancel_timer(name)
-            case fx.StartTimer(name, seconds):
-                self.start_timer(name, seconds)
-            case fx.Pick(generation, agent, exclude, redial, standby):
-                holder, urgency = self._holder(generation), self._urgency() if redial else None
-                self._to_registry(PickInstance(self.myAddress, holder, generation, agent, exclude, urgency, standby))
-            case fx.Release(generation, instance, failure):
-                self._to_registry(ReleaseInstance(self._holder(generation), instance, failure))
-            case fx.MarkHealthy(instance):
-                self._to_registry(InstanceHealthy(instance))
-            case fx.StartLink():
-                self._start_link(effect)
-            case fx.StopLink(generation, verdict):
-                self.send_to_child(f"{LINK}{generation}", CloseLink(verdict))
-            case fx.Hold():
-                relay.hold()
-            case fx.CutOver(generation, wire, instance, brief):
-                if brief is not None:
-                    wire.send(brief)
-                self._react(CutOverDone(generation, relay.cut_over(wire, generation, instance)))
-            case fx.ForwardText(text):
-                relay.forward_text(text)
-            case fx.Repeat(texts):
-                relay.repeat(texts)
-            case fx.ToAgent(message):
-                relay.send_to_agent(message)
-            case fx.ToCaller(message):
-                relay.send_to_caller(message)
-            case fx.Emit(event):
-                self._trace(event)
-            case fx.SaveMemory() | fx.SaveCall() | fx.ForgetCall():
-                self.send_to(self.args.store, self._document(effect))
-            case fx.Reply(token, message):
-                self._reply(token, message)
-            case fx.CloseCaller(verdict):
-                relay.close(verdict)
-            case fx.Finish(verdict):
-                self.exit(Shutdown() if verdict is Verdict.SHUTDOWN else Normal())
-            case _:
-                assert_never(effect)
+        self._PERFORMED[type(effect)](self, effect)
+
+    def _pick(self, wish: fx.Pick) -> None:
+        holder, urgency = self._holder(wish.generation), self._urgency() if wish.redial else None
+        me, generation = self.myAddress, wish.generation
+        pick = PickInstance(me, holder, generation, wish.agent_id, wish.exclude, urgency, wish.standby)
+        self._to_registry(pick)
+
+    def _release(self, effect: fx.Release) -> None:
+        holder = self._holder(effect.generation)
+        self._to_registry(ReleaseInstance(holder, effect.instance, effect.failure))
+
+    def _cut_over(self, order: fx.CutOver) -> None:
+        if order.brief is not None:
+            order.wire.send(order.brief)
+        replayed = self.args.relay.cut_over(order.wire, order.generation, order.instance)
+        self._react(CutOverDone(order.generation, replayed))
+
+    def _keep(self, effect: fx.SaveMemory | fx.SaveCall | fx.ForgetCall) -> None:
+        self.send_to(self.args.store, self._document(effect))
 
     def _document(self, effect: fx.SaveMemory | fx.SaveCall | fx.ForgetCall) -> SaveDocument | DeleteDocument:
         key, ttl_s = self.args.session_id, self.args.settings.memory_ttl_s
@@ -261,7 +238,7 @@ class SessionActor(Parent):
 
     def _start_link(self, order: fx.StartLink) -> None:
         args = LinkArgs(order.generation, order.instance, order.init, self.args.ports, self.args.settings)
-        self.start_child(failover.link_spec(f"{LINK}{order.generation}", args, self.args.settings))
+        self.start_child(failover.link_spec(f"{LINK}{order.generation}", args, self.args.settings, AgentLink))
 
     def _urgency(self) -> Urgency:
         age_s = self.args.relay.counters().caller_audio_age_s
@@ -283,3 +260,27 @@ class SessionActor(Parent):
         if isinstance(event, SessionEnded):
             event = replace(event, counters=self.args.relay.counters())
         self.args.tracer(self.args.session_id, event)
+
+    _PERFORMED: ClassVar[dict[type[fx.SessionEffect], Callable[[SessionActor, Any], object]]] = {
+        fx.CancelTimer: lambda self, effect: self.cancel_timer(effect.name),
+        fx.StartTimer: lambda self, effect: self.start_timer(effect.name, effect.seconds),
+        fx.Pick: _pick,
+        fx.Release: _release,
+        fx.MarkHealthy: lambda self, effect: self._to_registry(InstanceHealthy(effect.instance)),
+        fx.StartLink: _start_link,
+        fx.StopLink: lambda self, effect: self.send_to_child(f"{LINK}{effect.generation}", CloseLink(effect.verdict)),
+        fx.Hold: lambda self, _: self.args.relay.hold(),
+        fx.CutOver: _cut_over,
+        fx.ForwardText: lambda self, effect: self.args.relay.forward_text(effect.text),
+        fx.Repeat: lambda self, effect: self.args.relay.repeat(effect.texts),
+        fx.ToAgent: lambda self, effect: self.args.relay.send_to_agent(effect.message),
+        fx.ToCaller: lambda self, effect: self.args.relay.send_to_caller(effect.message),
+        fx.Emit: lambda self, effect: self._trace(effect.event),
+        fx.SaveMemory: _keep,
+        fx.SaveCall: _keep,
+        fx.ForgetCall: _keep,
+        fx.Reply: lambda self, effect: self._reply(effect.token, effect.message),
+        fx.CloseCaller: lambda self, effect: self.args.relay.close(effect.verdict),
+        fx.Finish: lambda self, effect: self.exit(Shutdown() if effect.verdict is Verdict.SHUTDOWN else Normal()),
+    }
+    """How each effect is performed: a look-up, for a session has dozens. A test sees that none is missing."""

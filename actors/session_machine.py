@@ -8,7 +8,7 @@ may be away for a while: parked.
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from msgspec.structs import replace
 
@@ -65,52 +65,19 @@ from actors.session_state import (
 from actors.swap import Order
 from actors.verdict import Verdict
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _OVER = frozenset({Stage.ENDING, Stage.ENDED})
 
 
 def step(state: Session, event: SessionInput, moment: Moment) -> tuple[Session, tuple[SessionEffect, ...]]:
     """React to one event; what a state does not know has no effect."""
     r = Reaction(state, moment)
-    _react(r, event)
+    _REACTIONS[type(event)](r, event)
     if r.state.memory is not state.memory and r.state.stage is Stage.OPEN:
         r.do(SaveMemory(r.state.memory))
     return r.state, tuple(r.effects)
-
-
-def _react(r: Reaction, event: SessionInput) -> None:
-    match event:
-        case CallerChose() | CallerText() | CallerSpoke() | CallerStoppedSpeaking() | CallerConfigured() | CallerSent():
-            _caller(r, event)
-        case CallerGone():
-            session_parking.handle_gone(r, event)
-        case CallerReturned():
-            session_parking.handle_returned(r, event)
-        case TakenUp():
-            session_parking.take_up(r)
-        case StashOverflowed():
-            session_end.end(r, Verdict.STASH_FULL)
-        case StopAsked():
-            session_end.end(r, Verdict.SHUTDOWN)
-        case ToolUsed() | ToolReturned() | HandoffRequested() | MemoryOffered() | TranscriptSeen() | AgentReported():
-            _agent(r, event)
-        case LinkReady():
-            session_swaps.handle_ready(r, event)
-        case LinkHealthy():
-            session_links.handle_healthy(r, event)
-        case LinkExited():
-            session_links.handle_exit(r, event)
-        case InstancePicked() | PickQueued() | NoInstance() | StandbyRecalled() | InstanceGone():
-            session_links.handle_registry(r, event)
-        case CutOverDone():
-            session_swaps.handle_cut_over(r, event)
-        case TimerDue(Timer.GATE):
-            _gate_due(r)
-        case TimerDue(name):
-            session_links.handle_swap_timer(r, name)
-        case Asked():
-            session_requests.handle_asked(r, event)
-        case _:
-            assert_never(event)
 
 
 # --- the caller ----------------------------------------------------------------------------------------------------
@@ -247,3 +214,32 @@ def _hand_over(r: Reaction, wish: Handoff | None) -> None:
     r.set(memory=memories.merge_handoff(r.state.memory, wish.context, r.state.agent, wish.graph_state))
     target, now = AgentId(wish.target), r.moment.now
     session_swaps.begin(r, Order(SwapReason.HANDOFF, r.state.agent, target, now, note=wish.reason, use_id=wish.use_id))
+
+
+def _timer_due(r: Reaction, event: TimerDue) -> None:
+    if event.name is Timer.GATE:
+        _gate_due(r)
+    else:
+        session_links.handle_swap_timer(r, event.name)
+
+
+_CALLER = (CallerChose, CallerText, CallerSpoke, CallerStoppedSpeaking, CallerConfigured, CallerSent)
+_AGENT = (ToolUsed, ToolReturned, HandoffRequested, MemoryOffered, TranscriptSeen, AgentReported)
+_REGISTRY = (InstancePicked, PickQueued, NoInstance, StandbyRecalled, InstanceGone)
+_REACTIONS: dict[type[SessionInput], Callable[[Reaction, Any], None]] = {
+    **dict.fromkeys(_CALLER, _caller),
+    **dict.fromkeys(_AGENT, _agent),
+    **dict.fromkeys(_REGISTRY, session_links.handle_registry),
+    CallerGone: session_parking.handle_gone,
+    CallerReturned: session_parking.handle_returned,
+    TakenUp: lambda r, _: session_parking.take_up(r),
+    StashOverflowed: lambda r, _: session_end.end(r, Verdict.STASH_FULL),
+    StopAsked: lambda r, _: session_end.end(r, Verdict.SHUTDOWN),
+    LinkReady: session_swaps.handle_ready,
+    LinkHealthy: session_links.handle_healthy,
+    LinkExited: session_links.handle_exit,
+    CutOverDone: session_swaps.handle_cut_over,
+    TimerDue: _timer_due,
+    Asked: session_requests.handle_asked,
+}
+"""What each event leads to; a test sees that none is missing."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from contextlib import suppress
 from enum import Enum, auto
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlsplit, urlunsplit
 
@@ -20,7 +20,7 @@ from gateway import close_codes
 from gateway.close_codes import TO_AGENT
 from gateway.logs import PeerLog
 from gateway.reach import Reach
-from gateway.socket_core import Cause, Pause, SocketCore, SocketLimits, bound_reads
+from gateway.socket_core import ALL_PAUSES, Cause, Pause, SocketCore, SocketLimits, bound_reads
 from gateway.wire import decode, encode, error_text, sniff_type
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ class Part(Enum):
 class AgentSocket(SocketCore):
     """One open WebSocket to an agent; see `actors.ports.AgentWire`."""
 
+    __slots__ = ("_deliver", "_kept", "_kept_bytes", "_sink", "ignored_frames", "part")
+
     def __init__(
         self, limits: SocketLimits, deliver: Callable[[WireEvent], None], on_bug: Callable[[BaseException], None]
     ) -> None:
@@ -69,7 +71,7 @@ class AgentSocket(SocketCore):
         self.ignored_frames = 0
         self._deliver = deliver
         self._sink: AgentSink | None = None
-        self._kept: deque[tuple[bool, bytes]] = deque()
+        self._kept: list[tuple[bool, bytes]] = []
         self._kept_bytes = 0
 
     def send(self, message: Json) -> None:
@@ -95,7 +97,7 @@ class AgentSocket(SocketCore):
     def become_current(self, sink: AgentSink) -> None:
         """Play what was kept into ``sink``, then forward directly."""
         self.part, self._sink = Part.CURRENT, sink
-        kept, self._kept, self._kept_bytes = self._kept, deque(), 0
+        kept, self._kept, self._kept_bytes = self._kept, [], 0
         for is_text, data in kept:
             (sink.on_agent_text if is_text else sink.on_agent_binary)(data)
         self.take_binary = sink.on_agent_binary
@@ -106,7 +108,7 @@ class AgentSocket(SocketCore):
         self.part, self._sink = Part.RETIRED, None
         self.take_binary = self.on_binary
         self._kept.clear()
-        self.resume_reading(~Pause(0))
+        self.resume_reading(ALL_PAUSES)
 
     def on_open(self) -> None:
         """Hand the wire over."""
@@ -198,16 +200,16 @@ class Attempt:
     async def _run(self, url: str) -> None:
         try:
             async with asyncio.timeout(self._dialer.dial_s):
-                await self._open(session_url(url))
+                await self._open(url)
         except Exception as error:  # noqa: BLE001 - whatever the network or the URL does is a refusal
             if self._wire is None:
                 self._tell(WireRefused(_refusal(error)))
 
     async def _open(self, url: str) -> None:
         # Not picows' ws_connect: cancelled during the handshake, that leaves its connection open.
-        parts = parse_url(url)
+        parts = session_address(url)
         transport, protocol = await self._connect(parts)
-        bound_reads(transport, self._dialer.limits)
+        bound_reads(transport.get_extra_info("socket"), self._dialer.limits)
         try:
             await cast("Any", protocol).wait_until_handshake_complete()
             if self._wire is None:
@@ -277,6 +279,12 @@ class AgentDialer:
         self._attempts.add(attempt)
         attempt.task.add_done_callback(lambda _: self._attempts.discard(attempt))
         return attempt
+
+
+@lru_cache(maxsize=1024)
+def session_address(url: str) -> WSParsedURL:
+    """Where to dial for a session; the same few agents are dialled again and again."""
+    return parse_url(session_url(url))
 
 
 def session_url(url: str) -> str:

@@ -185,7 +185,7 @@ class Gateway:
             on_caller=self._welcome,
             on_bug=self._bug,
             accept=self.admission.judge,
-            on_gone=lambda head: self.admission.went(head.remote),
+            on_gone=self.admission.went,
         )
         limits = SocketLimits(message_bytes=self.settings.message_limit, unread_s=self.settings.unread_s)
         parts.door = FrontDoor(callbacks, limits, self.settings.head_s)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 
 
@@ -13,7 +12,7 @@ class Backlog:
     max_bytes: int = 16 * 1024
     last: int = 0
     """The number of the newest frame, kept or not."""
-    _kept: deque[bytes] = field(default_factory=deque)
+    _kept: list[bytes] = field(default_factory=list)  # few: an empty deque is larger than all of them
     _size: int = 0
 
     def add(self, frame: bytes) -> None:
@@ -22,9 +21,9 @@ class Backlog:
         self._kept.append(frame)
         self._size += len(frame)
         while self._size > self.max_bytes:
-            self._size -= len(self._kept.popleft())
+            self._size -= len(self._kept.pop(0))
 
     def after(self, seen: int) -> tuple[int, list[bytes]]:
         """The number before the first frame of the list, and the kept frames that are newer than ``seen``."""
         wanted = min(max(self.last - seen, 0), len(self._kept))
-        return self.last - wanted, list(self._kept)[len(self._kept) - wanted :]
+        return self.last - wanted, self._kept[len(self._kept) - wanted :]

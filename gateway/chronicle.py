@@ -49,7 +49,7 @@ class Story:
 
     began_ms: int
     first: list[tuple[int, object]] = field(default_factory=list)
-    last: deque[tuple[int, object]] = field(default_factory=lambda: deque(maxlen=LAST_STEPS))
+    last: deque[tuple[int, object]] | None = None  # while there are only first ones
     told: int = 0
     lines: int = 0
     lost_ms: int | None = None
@@ -62,12 +62,14 @@ class Story:
             self.lost_ms = at_ms
         if len(self.first) < FIRST_STEPS:
             self.first.append((at_ms, event))
-        else:
-            self.last.append((at_ms, event))
+            return
+        if self.last is None:
+            self.last = deque(maxlen=LAST_STEPS)
+        self.last.append((at_ms, event))
 
     def steps(self) -> list[Step]:
         """What is kept, the oldest first."""
-        return steps_of((*self.first, *self.last))
+        return steps_of((*self.first, *(self.last or ())))
 
 
 @dataclass(slots=True)

@@ -29,6 +29,8 @@ class CallerSink(Protocol):
 class ClientSocket(SocketCore):
     """One caller's connection."""
 
+    __slots__ = ("_sink",)
+
     def __init__(self, limits: SocketLimits, on_bug: Callable[[BaseException], None]) -> None:
         super().__init__(limits, on_bug)
         self._sink: CallerSink | None = None

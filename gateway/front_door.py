@@ -80,7 +80,8 @@ class Callbacks:
     """A caller's socket is open; give it a sink, or begin to close it."""
     on_bug: Callable[[BaseException], None]
     accept: Callable[[RequestHead], Refusal | None] = lambda head: None  # noqa: ARG005
-    on_gone: Callable[[RequestHead], None] = lambda head: None  # noqa: ARG005
+    on_gone: Callable[[str], None] = lambda remote: None  # noqa: ARG005
+    """The socket of a caller from that address has ended."""
 
 
 class FrontDoor:
@@ -113,7 +114,10 @@ class FrontDoor:
     async def start(self, host: str, port: int) -> None:
         """Listen."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Head(self), host, port)
+        self._server = await loop.create_server(lambda: _Head(self), host, port, start_serving=False)
+        for listening in self._server.sockets:
+            bound_reads(listening, self.limits)
+        await self._server.start_serving()
 
     def shut(self) -> None:
         """Accept nobody any more."""
@@ -141,10 +145,10 @@ class FrontDoor:
         self._gone.clear()
         self.callbacks.on_caller(client, head)
 
-    def forget(self, client: ClientSocket, head: RequestHead) -> None:
+    def forget(self, client: ClientSocket, remote: str) -> None:
         """The caller's socket has ended."""
         self._clients.discard(client)
-        self.callbacks.on_gone(head)
+        self.callbacks.on_gone(remote)
         if not self._clients:
             self._gone.set()
 
@@ -152,16 +156,21 @@ class FrontDoor:
 class _CallerSocket(ClientSocket):
     """A caller's socket that the door counts."""
 
+    __slots__ = ("_door", "_head", "_remote")
+
     def __init__(self, door: FrontDoor, head: RequestHead) -> None:
         super().__init__(door.limits, door.callbacks.on_bug)
         self._door = door
-        self._head = head
+        self._head: RequestHead | None = head  # until it is open: heads are large, and calls are long
+        self._remote = head.remote
 
     def on_open(self) -> None:
-        self._door.welcome(self, self._head)
+        head, self._head = self._head, None
+        if head is not None:
+            self._door.welcome(self, head)
 
     def on_end(self, cause: Cause, code: int, reason: str) -> None:
-        self._door.forget(self, self._head)
+        self._door.forget(self, self._remote)
         super().on_end(cause, code, reason)
 
 
@@ -214,8 +223,6 @@ class _Head(asyncio.Protocol):
             if refusal is not None:
                 self._answer(refusal)
             else:
-                if self._transport is not None:
-                    bound_reads(self._transport, self._door.limits)
                 self._data[: len(raw)] = _CONNECTION.sub(b"\r\nConnection: Upgrade", raw)
                 self._give_to(self._websocket(head))
 

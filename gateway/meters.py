@@ -49,15 +49,15 @@ class Meters:
         self._reasons: dict[str, str] = {}
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=registry)
-        self._started = _counter(registry, "sessions_started", "Sessions that began.", "kind")
-        self._ended = _counter(registry, "sessions_ended", "Sessions that ended.", "code", "verdict")
-        self._dials = _counter(registry, "links_dialled", "Dials to agents.", "agent", "reason")
-        self._lost = _counter(registry, "links_lost", "Links that ended without being asked to.", "agent", "cause")
-        self._swaps = _counter(registry, "swaps", "Changes of link.", "reason", "outcome")
-        self._exits = _counter(registry, "actor_exits", "Actors that ended.", "spec", "reason")
-        self._restarts = _counter(registry, "actor_restarts", "Actors started again.", "spec", "reason")
-        self._spent = _counter(registry, "restart_budgets_spent", "Restart budgets that were used up.", "spec")
-        self._refused = _counter(registry, "admission_refusals", "Callers who were not admitted.", "reason")
+        self._started = _Counter(registry, "sessions_started", "Sessions that began.", "kind")
+        self._ended = _Counter(registry, "sessions_ended", "Sessions that ended.", "code", "verdict")
+        self._dials = _Counter(registry, "links_dialled", "Dials to agents.", "agent", "reason")
+        self._lost = _Counter(registry, "links_lost", "Links that ended without being asked to.", "agent", "cause")
+        self._swaps = _Counter(registry, "swaps", "Changes of link.", "reason", "outcome")
+        self._exits = _Counter(registry, "actor_exits", "Actors that ended.", "spec", "reason")
+        self._restarts = _Counter(registry, "actor_restarts", "Actors started again.", "spec", "reason")
+        self._spent = _Counter(registry, "restart_budgets_spent", "Restart budgets that were used up.", "spec")
+        self._refused = _Counter(registry, "admission_refusals", "Callers who were not admitted.", "reason")
         self._gap = _histogram(registry, "swap_gap_seconds", "Time without an agent in one swap.")
         self._took = _histogram(registry, "swap_duration_seconds", "From the wish for another link to its end.")
 
@@ -65,15 +65,15 @@ class Meters:
         """Count one event of a session."""
         match event:
             case SessionBegan(taken_up=taken_up):
-                self._started.labels("taken_up" if taken_up else "new").inc()
+                self._started.count("taken_up" if taken_up else "new")
             case SessionEnded(verdict=verdict):
-                self._ended.labels(str(TO_CALLER[verdict].code), verdict.value).inc()
+                self._ended.count(str(TO_CALLER[verdict].code), verdict.value)
             case LinkDialled(agent_id=agent, reason=reason):
-                self._dials.labels(self.agents.label(agent), reason).inc()
+                self._dials.count(self.agents.label(agent), reason)
             case LinkLost(agent_id=agent, cause=cause):
-                self._lost.labels(self.agents.label(agent), cause).inc()
+                self._lost.count(self.agents.label(agent), cause)
             case SwapEnded(receipt=receipt):
-                self._swaps.labels(receipt.reason.value, receipt.outcome.value).inc()
+                self._swaps.count(receipt.reason.value, receipt.outcome.value)
                 self._gap.labels(receipt.reason.value).observe(receipt.ms_without_agent / 1000)
                 self._took.labels(receipt.reason.value).observe(receipt.took_ms / 1000)
 
@@ -83,24 +83,24 @@ class Meters:
             case events.ChildExited(path, _, reason, _):
                 self._exit(path, reason)
             case events.ChildRestarting(path):
-                self._restarts.labels(spec_of(path), self._reasons.pop(path, "unknown")).inc()
+                self._restarts.count(spec_of(path), self._reasons.pop(path, "unknown"))
             case events.ChildRefused(path):
                 self.refuse("tree")
             case events.IntensityExceeded(path, child_id):
-                self._spent.labels(spec_of(f"{path}/{child_id}")).inc()
+                self._spent.count(spec_of(f"{path}/{child_id}"))
             case _:
                 pass  # the log has it
 
     def refuse(self, reason: str) -> None:
         """Count a caller who was not admitted; ``reason`` is one of a few words of ours."""
-        self._refused.labels(reason).inc()
+        self._refused.count(reason)
 
     def _exit(self, path: str, reason: ExitReason) -> None:
         spec, word = spec_of(path), _word(reason)
-        self._exits.labels(spec, word).inc()
+        self._exits.count(spec, word)
         if spec == "session" and is_abnormal(reason):  # it could not say so itself
             verdict = Verdict.OUR_BUG
-            self._ended.labels(str(TO_CALLER[verdict].code), verdict.value).inc()
+            self._ended.count(str(TO_CALLER[verdict].code), verdict.value)
         if len(self._reasons) < MAX_EXITS and path.count("/") < SESSION_DEPTH:  # sessions and links never restart
             self._reasons[path] = word
 
@@ -135,8 +135,19 @@ def _word(reason: ExitReason) -> str:
             return "start_failed"
 
 
-def _counter(registry: CollectorRegistry, name: str, documentation: str, *labels: str) -> Counter:
-    return Counter(name, documentation, labels, namespace="understudy", registry=registry)
+class _Counter:
+    """A counter by its labels. It keeps its children: to ask the library for one costs more than to increment it."""
+
+    def __init__(self, registry: CollectorRegistry, name: str, documentation: str, *labels: str) -> None:
+        self._counter = Counter(name, documentation, labels, namespace="understudy", registry=registry)
+        self._children: dict[tuple[str, ...], Counter] = {}
+
+    def count(self, *values: str) -> None:
+        """Add one."""
+        child = self._children.get(values)
+        if child is None:
+            child = self._children[values] = self._counter.labels(*values)
+        child.inc()
 
 
 def _histogram(registry: CollectorRegistry, name: str, documentation: str) -> Histogram:

@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import socket
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TypeAlias
 
@@ -50,6 +51,8 @@ class Reach:
         """
         if not self.allows(host):
             raise OutOfReach(f"agents may not have the host {host}")
+        if _address(host) is not None:  # and it is covered, or it were not allowed
+            return [host]
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         chosen = dict.fromkeys(str(entry[4][0]) for entry in found)
@@ -64,6 +67,7 @@ def is_within(remote: str | None, networks: Networks) -> bool:
     return address is not None and any(_plain(address) in network for network in networks)
 
 
+@lru_cache(maxsize=1024)
 def _address(text: str) -> IPv4Address | IPv6Address | None:
     try:
         return ipaddress.ip_address(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, assert_never
 
 from actors.messages import (
@@ -51,6 +50,42 @@ _BRACE = ord("{")
 class CallerRelay:
     """One session's frames. Held: the caller's are stashed, the current agent's still flow to the caller."""
 
+    __slots__ = (
+        "_agent_audio_at",
+        "_allowance",
+        "_backlog",
+        "_box",
+        "_caller_audio_at",
+        "_client",
+        "_deliver",
+        "_dropped_before",
+        "_early",
+        "_first_claim",
+        "_generation",
+        "_held_at",
+        "_hello",
+        "_instance",
+        "_meter",
+        "_now",
+        "_received",
+        "_seen_by_caller",
+        "_source",
+        "_spoke",
+        "_stash",
+        "_target",
+        "_texts_to_agent",
+        "_texts_to_caller",
+        "_to_agent",
+        "_to_caller",
+        "_tokens",
+        "_translator",
+        "_unheard",
+        "_wall",
+        "claim",
+        "on_release",
+        "session_id",
+    )
+
     def __init__(
         self,
         session_id: SessionId,
@@ -70,7 +105,7 @@ class CallerRelay:
         self._tokens = tokens
         self._translator = Translator(session_id, wall)
         self._deliver: Callable[[RelayEvent], None] | None = None
-        self._early: deque[RelayEvent] = deque()
+        self._early: list[RelayEvent] = []
         self._source: AgentSocket | None = None  # whose words the caller hears
         self._target: AgentSocket | None = None  # who hears the caller; None while held
         self._generation: Generation | None = None
@@ -98,8 +133,9 @@ class CallerRelay:
     def attach(self, deliver: Callable[[RelayEvent], None]) -> None:
         """Name the session's inlet."""
         self._deliver = deliver
-        while self._early:
-            deliver(self._early.popleft())
+        early, self._early = self._early, []
+        for event in early:
+            deliver(event)
 
     def hold(self) -> None:
         """Stash what is for the agent; the current agent is still heard."""

@@ -45,14 +45,15 @@ class SocketLimits:
     ping_interval_s: float = 20.0
     ping_deadline_s: float = 10.0
     close_s: float = 2.0
-    read_buffer_bytes: int = 4096
+    read_buffer_bytes: int = 2048
+    """To begin with; picows doubles it with every full read, so a connection that talks soon has what it needs."""
     receive_bytes: int = 64 * 1024
     """What the kernel keeps, so that picows' buffer, which doubles with every full read, stays of that order."""
 
 
-def bound_reads(transport: asyncio.BaseTransport, limits: SocketLimits) -> None:
-    """Bound what one read of a connection can bring."""
-    if (connection := transport.get_extra_info("socket")) is not None:
+def bound_reads(connection: socket.socket | None, limits: SocketLimits) -> None:
+    """Bound what one read of a connection can bring; what a listening socket accepts has its bound."""
+    if connection is not None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, limits.receive_bytes)
 
 
@@ -75,6 +76,7 @@ class Pause(Flag):
 
 
 _OPEN = Phase.OPEN  # a global is found sooner than an attribute of a global
+NOT_PAUSED, ALL_PAUSES = Pause(0), ~Pause(0)
 
 
 class Cause(Enum):
@@ -112,6 +114,30 @@ async def _take_fault(transport: WSTransport) -> None:
 class SocketCore(WSListener):
     """One WebSocket; subclasses take whole messages. No task, queue or await per frame."""
 
+    __slots__ = (
+        "_cause",
+        "_code",
+        "_faulty",
+        "_forgets",
+        "_heard",
+        "_idle_frames",
+        "_on_bug",
+        "_parts",
+        "_paused",
+        "_pinged",
+        "_reason",
+        "_timer",
+        "_transport",
+        "_unread",
+        "_utf8",
+        "limits",
+        "message_bytes",
+        "phase",
+        "take_binary",
+        "write_binary",
+        "write_paused",
+    )
+
     def __init__(self, limits: SocketLimits, on_bug: Callable[[BaseException], None]) -> None:
         self.limits = limits
         self.message_bytes = limits.message_bytes
@@ -128,7 +154,7 @@ class SocketCore(WSListener):
         self._idle_frames = 0
         self._heard = False
         self._pinged = False
-        self._paused = Pause(0)
+        self._paused = NOT_PAUSED
         self._parts: bytearray | None = None
         self._utf8: codecs.IncrementalDecoder | None = None
         self._faulty = False
@@ -189,7 +215,7 @@ class SocketCore(WSListener):
 
     def resume_reading(self, reason: Pause) -> None:
         """Take one reason away; without effect where it was none."""
-        if not self._paused & reason:
+        if self._paused is NOT_PAUSED or not self._paused & reason:  # flags are slow to combine
             return
         self._paused &= ~reason
         if not self._paused and self._transport is not None and self.phase is not Phase.CLOSED:

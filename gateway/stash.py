@@ -27,13 +27,15 @@ class Stash:
     size: int = 0
     dropped_frames: int = 0
     dropped_bytes: int = 0
-    _audio: deque[tuple[int, float, bytes]] = field(default_factory=deque)
+    _audio: deque[tuple[int, float, bytes]] | None = None  # most sessions never stash any
     _texts: list[tuple[int, CallerText | Mapping[str, object]]] = field(default_factory=list)
     _first: int = 0
     _order: Iterator[int] = field(default_factory=count)
 
     def add_audio(self, frame: bytes, now_ms: float) -> None:
         """Keep one frame; the oldest audio gives way to it."""
+        if self._audio is None:
+            self._audio = deque()
         self._audio.append((next(self._order), now_ms, frame))
         self.size += len(frame)
         self._expire(now_ms)
@@ -65,23 +67,23 @@ class Stash:
     def take(self, now_ms: float) -> list[Kept]:
         """Hand everything over in order and be empty."""
         self._expire(now_ms)
-        audio = ((place, frame) for place, _, frame in self._audio)
+        audio = ((place, frame) for place, _, frame in self._audio or ())
         items: list[Kept] = [item for _, item in merge(audio, self._texts, key=lambda kept: kept[0])]
-        self._audio.clear()
+        self._audio = None
         self._texts.clear()
         self.size = 0
         return items
 
     def _expire(self, now_ms: float) -> None:
         while self._audio and now_ms - self._audio[0][1] > self.max_age_ms:
-            self._drop_oldest_audio()
+            self._drop_oldest_audio(self._audio)
 
     def _make_room(self, size: int) -> None:
         while self._audio and (self.size + size > self.max_bytes or len(self._audio) > self.max_frames):
-            self._drop_oldest_audio()
+            self._drop_oldest_audio(self._audio)
 
-    def _drop_oldest_audio(self) -> None:
-        _, _, frame = self._audio.popleft()
+    def _drop_oldest_audio(self, audio: deque[tuple[int, float, bytes]]) -> None:
+        _, _, frame = audio.popleft()
         self.size -= len(frame)
         self.dropped_frames += 1
         self.dropped_bytes += len(frame)

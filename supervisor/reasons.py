@@ -36,7 +36,7 @@ ExitReason: TypeAlias = Normal | Shutdown | Killed | Crashed | StartFailed
 
 def is_abnormal(reason: ExitReason) -> bool:
     """True for every reason but `Normal` and `Shutdown`."""
-    return not isinstance(reason, Normal | Shutdown)
+    return not isinstance(reason, (Normal, Shutdown))
 
 
 def describe(reason: ExitReason) -> str:

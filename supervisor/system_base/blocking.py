@@ -29,7 +29,7 @@ class BlockingEngine(Engine):
     """What a worker thread asks of the engine is done on the loop, and waited for, so that order is kept."""
 
     def __init__(self, driver: Driver) -> None:
-        super().__init__(driver.loop.time, driver.wake, ignore)
+        super().__init__(driver.loop.time, driver.wake, ignore, turn_messages=1)
         self._driver = driver
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="understudy-actor")
 
@@ -39,12 +39,8 @@ class BlockingEngine(Engine):
 
     def _take_turn(self, cell: Cell) -> None:
         mailbox = cell.mailbox
-        if cell.phase is CellPhase.ABORTED or not mailbox:
+        if cell.phase is not CellPhase.LIVE or not mailbox or isinstance(mailbox[0][0], Thespian_StatusReq):
             super()._take_turn(cell)
-        elif cell.phase is CellPhase.EXITING or isinstance(mailbox[0][0], Thespian_StatusReq):
-            self._take_message(cell, mailbox)
-            if mailbox:
-                self.ready.append(cell)
         else:
             self._pool.submit(self._work, cell, *mailbox[0])
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections import deque
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from collections import deque
+
     from thespian.actors import ActorAddress
 
     from supervisor.system_base.address import Address
+
+
+Mailbox: TypeAlias = "deque[tuple[object, ActorAddress]] | tuple[()]"
+"""Nothing while it is empty: an empty deque is larger than the rest of an idle actor."""
 
 
 class CellPhase(Enum):
@@ -33,7 +38,7 @@ class Cell:
         self.instance = instance
         self.parent = parent
         self.name = name
-        self.mailbox: deque[tuple[object, ActorAddress]] = deque()
+        self.mailbox: Mailbox = ()
         self.children: dict[str, Cell] | None = None
         self.phase = CellPhase.LIVE
         self.failure = ""

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 TURN_MESSAGES = 16
 """How many messages one actor may take before the next one's turn."""
 
+SPARE_MAILBOXES = 64
+"""Empty ones that are kept for whoever gets mail next."""
+
 SLOW_TURN_S = 0.2
 
 MAILBOX_LIMIT = 100_000
@@ -49,6 +52,9 @@ MAILBOX_LIMIT = 100_000
 
 _ALWAYS_FIT = (ActorExitRequest, ChildActorExited)
 _NEVER_DEAD_LETTERS = (ActorExitRequest, ChildActorExited, DeadEnvelope)
+
+_LIVE, _EXITING, _ABORTED, _DEAD = CellPhase.LIVE, CellPhase.EXITING, CellPhase.ABORTED, CellPhase.DEAD
+# Globals are found sooner than attributes of an enumeration, which CPython 3.11 looks up in Python's own slow way.
 
 _systems = count(1)
 
@@ -88,6 +94,7 @@ class Engine:
         self._names: dict[str, Cell] = {}
         self._dead_letter_actor: Cell | None = None
         self._running: Cell | None = None
+        self._spare: list[deque[tuple[object, ActorAddress]]] = []
 
     # --- what is there ---
 
@@ -139,11 +146,11 @@ class Engine:
         Its parent is told by `ChildActorExited`, then gets back as poison whatever it sent there meanwhile. A named
         actor is nobody's child. Raises for a specification that is no class at all.
         """
-        if parent.phase is CellPhase.DEAD:
+        if parent.phase is _DEAD:
             raise InvalidActorAddress(parent.address, "an actor that has ended; it creates no children")
         if name and (known := self._names.get(name)) is not None:
             return known.address
-        if parent.phase is CellPhase.EXITING:
+        if parent.phase is _EXITING:
             return self._abort(parent, actor, "the parent is exiting")
         try:
             instance = instantiate(actor, self.capabilities, requirements)
@@ -174,7 +181,7 @@ class Engine:
     def _abort(self, parent: Cell, actor: object, details: str) -> Address:
         address = Address(f"{self.prefix}~{next(self._numbers)}", self)
         cell = Cell(address, None, parent, None)
-        cell.phase = CellPhase.ABORTED
+        cell.phase = _ABORTED
         cell.failure = "Child Aborted"
         address.target = cell
         self.notify(CreationFailed(address.actorAddressString, str(actor), details))
@@ -209,8 +216,10 @@ class Engine:
                 return
             mailbox.append((message, sender))
             return
+        if isinstance(mailbox, tuple):
+            cell.mailbox = mailbox = self._spare.pop() if self._spare else deque()
         mailbox.append((message, sender))
-        if cell.phase is not CellPhase.ABORTED:
+        if cell.phase is not _ABORTED:
             ready = self.ready
             ready.append(cell)
             if len(ready) == 1:
@@ -236,7 +245,7 @@ class Engine:
 
     def wakeup_after(self, cell: Cell, period: timedelta, payload: object) -> None:
         """Schedule a `WakeupMessage`; it goes with its actor."""
-        if cell.phase is CellPhase.LIVE:
+        if cell.phase is _LIVE:
             self.wakeups.add(self.now() + period.total_seconds(), cell, period, payload)
             self.wake()
 
@@ -258,7 +267,7 @@ class Engine:
         return bool(ready)
 
     def _take_turn(self, cell: Cell) -> None:
-        if cell.phase is CellPhase.ABORTED:
+        if cell.phase is _ABORTED:
             self._return_mail(cell)
             return
         mailbox = cell.mailbox
@@ -267,32 +276,33 @@ class Engine:
             for _ in range(self.turn_messages):
                 if not mailbox:
                     break
-                self._take_message(cell, mailbox)
+                message, sender = mailbox[0]
+                self.handled += 1
+                try:
+                    self._deliver(cell, message, sender)
+                finally:
+                    if mailbox:
+                        mailbox.popleft()
         finally:
             # Whatever escapes (a sink that raises, an interrupt) costs one message, never the actor or the system.
             self._running = None
             if mailbox:
                 self.ready.append(cell)
-
-    def _take_message(self, cell: Cell, mailbox: deque[tuple[object, ActorAddress]]) -> None:
-        message, sender = mailbox[0]
-        self.handled += 1
-        try:
-            self._deliver(cell, message, sender)
-        finally:
-            if mailbox:
-                mailbox.popleft()
+            elif not isinstance(mailbox, tuple):
+                cell.mailbox = ()
+                if len(self._spare) < SPARE_MAILBOXES:
+                    self._spare.append(mailbox)
 
     def _return_mail(self, cell: Cell) -> None:
-        cell.phase = CellPhase.DEAD
+        cell.phase = _DEAD
         cell.address.target = None
         for message, sender in cell.mailbox:
             if not isinstance(message, (*_NEVER_DEAD_LETTERS, PoisonMessage)):
                 self.post(sender, PoisonMessage(message, cell.failure), cell.address)
-        cell.mailbox.clear()
+        cell.mailbox = ()
 
     def _deliver(self, cell: Cell, message: object, sender: ActorAddress) -> None:
-        if cell.phase is CellPhase.EXITING:
+        if cell.phase is _EXITING:
             self._deliver_exiting(cell, message, sender)
             return
         if isinstance(message, Thespian_StatusReq):
@@ -305,7 +315,7 @@ class Engine:
             self.notify(
                 SlowTurn(cell.address.actorAddressString, type(cell.instance).__name__, type(message).__name__, took)
             )
-        if isinstance(message, ActorExitRequest) and cell.phase is CellPhase.LIVE:
+        if isinstance(message, ActorExitRequest) and cell.phase is _LIVE:
             self._begin_exit(cell, recursive=message.isRecursive)
 
     def _call(self, cell: Cell, message: object, sender: ActorAddress) -> None:
@@ -317,7 +327,7 @@ class Engine:
         for attempt in (1, 2):
             try:
                 answer = cell.instance.receiveMessage(message, sender)  # type: ignore[attr-defined]
-                if hasattr(answer, "__await__"):
+                if answer is not None and hasattr(answer, "__await__"):
                     _discard(answer)
                     raise TypeError(f"{type(cell.instance).__name__}: handlers are synchronous, not coroutines")  # noqa: TRY301
             except SystemExit:
@@ -368,7 +378,7 @@ class Engine:
         if not children:
             self.end(cell)
             return
-        cell.phase = CellPhase.EXITING
+        cell.phase = _EXITING
         self.wakeups.drop_all_of(cell)
         for child in children:
             self.post(child.address, ActorExitRequest(), cell.address)
@@ -382,10 +392,10 @@ class Engine:
 
     def end(self, cell: Cell) -> None:
         """End an actor now, its children with it, and forget it entirely."""
-        if cell.phase is CellPhase.DEAD:
+        if cell.phase is _DEAD:
             return
         first = 1 if cell is self._running else 0  # the message being handled is no undelivered one
-        cell.phase = CellPhase.DEAD
+        cell.phase = _DEAD
         for child in list((cell.children or {}).values()):
             self.end(child)
         key = cell.address.actorAddressString
@@ -398,12 +408,14 @@ class Engine:
         if cell.timers >= 0:
             self.wakeups.drop_all_of(cell)
         undelivered = list(cell.mailbox)[first:]
-        cell.mailbox.clear()
+        if cell.mailbox:
+            cell.mailbox.clear()  # a turn under way reads from it
+        cell.mailbox = ()
         for message, sender in undelivered:
             self._dead_letter(cell.address, message, sender)
         parent, cell.parent, cell.children = cell.parent, None, None
         cell.instance = None
-        if parent is not None and parent.phase is not CellPhase.DEAD:
+        if parent is not None and parent.phase is not _DEAD:
             if parent.children is not None:
                 parent.children.pop(key, None)
             self.post(parent.address, ChildActorExited(cell.address), cell.address)

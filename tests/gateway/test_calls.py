@@ -61,8 +61,13 @@ async def running(agent):
 
 
 @pytest.fixture
-async def gateway(tmp_path):
-    settings = Settings(host="127.0.0.1", port=0, park_s=0, patience_s=0.5, dial_s=2, data_dir=tmp_path)
+def patience_s():
+    return 0.5
+
+
+@pytest.fixture
+async def gateway(tmp_path, patience_s):
+    settings = Settings(host="127.0.0.1", port=0, park_s=0, patience_s=patience_s, dial_s=2, data_dir=tmp_path)
     gateway = Gateway(settings)
     await gateway.start()
     yield gateway
@@ -98,6 +103,7 @@ def said(message):
     return message["type"] == "transcript" and message["role"] == "assistant"
 
 
+@pytest.mark.parametrize("patience_s", [30])  # two hundred dials and their agent share one busy thread
 async def test_twenty_racing_starts_of_two_hundred_callers_dial_two_hundred_links(gateway):
     async with running(Agent("triage")) as agent:
         await register(gateway, agent, "triage")

@@ -3,7 +3,7 @@
 from contextlib import contextmanager
 
 from actors import agent_link, session_parking, session_swaps
-from actors.effects import StartTimer, Timer
+from actors.effects import Timer
 from actors.failover import Budget
 from actors.messages import WireClosed
 from actors.registry_book import Book
@@ -67,11 +67,7 @@ def closes_nothing(_original):
 
 
 def starts_no_park_timer(original):
-    class Blind(original):
-        def __new__(cls, name, seconds):
-            return StartTimer(Timer.GATE if name is Timer.PARK else name, seconds)
-
-    return Blind
+    return lambda name, seconds: original(Timer.GATE if name is Timer.PARK else name, seconds)
 
 
 def has_an_endless_budget(_original):
