@@ -77,7 +77,8 @@ class Api:
         with self._telling(), closing(self._connection(timeout_s)) as connection:
             connection.connect()
             carrier = connection.sock
-            yield self._ask(connection, "GET", path, None, {}), carrier
+            with self._ask(connection, "GET", path, None, {}) as answer:
+                yield answer, carrier
 
     def _read_json(self, method: str, path: str, body: Mapping[str, object] | None, query: Mapping[str, str]) -> Any:
         text = self._read(method, path, body, query)
@@ -88,8 +89,8 @@ class Api:
 
     def _read(self, method: str, path: str, body: Mapping[str, object] | None, query: Mapping[str, str]) -> str:
         with self._telling(), closing(self._connection(self._timeout_s)) as connection:
-            answer = self._ask(connection, method, path, body, query)
-            return answer.read(MAX_ANSWER).decode()
+            with self._ask(connection, method, path, body, query) as answer:
+                return answer.read(MAX_ANSWER).decode()
 
     def _connection(self, timeout_s: float) -> http.client.HTTPConnection:
         kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
@@ -109,7 +110,8 @@ class Api:
         connection.request(method, target, data, headers)
         answer = connection.getresponse()
         if answer.status >= 300:  # a redirect, too: the token is for this gateway only
-            raise Refused(answer.status, _error_of(answer.read(MAX_ANSWER)) or answer.reason)
+            with answer:
+                raise Refused(answer.status, _error_of(answer.read(MAX_ANSWER)) or answer.reason)
         return answer
 
     @contextmanager

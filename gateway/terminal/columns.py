@@ -47,9 +47,7 @@ def table(columns: Sequence[Column[Item]], items: Iterable[Item], width: int | N
     drawn = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="dim", show_edge=False)
     for column in chosen:
         fixed = None if width is None else column.width
-        drawn.add_column(
-            column.title, justify=column.justify, width=fixed, no_wrap=True, overflow="ellipsis" if fixed else "ignore"
-        )
+        drawn.add_column(column.title, justify=column.justify, width=fixed, no_wrap=True)
     for item in items:
         drawn.add_row(*(Text(column.text(item), style=column.style(item)) for column in chosen))
     return drawn

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from gateway.terminal.api import BadAddress, NoConnection, Refused
 from gateway.terminal.looking import Ambiguous
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 DONE, REFUSED, BAD_USAGE, NO_CONNECTION = 0, 1, 2, 3
 CODES = "Exit code: 0 done, 1 the gateway refused, 2 bad usage, 3 no connection."
-PIPED_WIDTH = 1000  # characters of a line that nobody's terminal has to hold
+PIPED_WIDTH = 10_000  # characters of a line that nobody's terminal has to hold
 
 
 def fail(code: int, words: str) -> NoReturn:
@@ -63,9 +64,9 @@ class Screen:
         return self.console.width if self.is_terminal else None
 
     def show(self, *parts: RenderableType) -> None:
-        """Draw something for a person."""
+        """Draw something for a person; the terminal folds what is text."""
         for part in parts:
-            self.console.print(part, soft_wrap=not self.is_terminal and isinstance(part, str))
+            self.console.print(part, soft_wrap=isinstance(part, str | Text))
 
     def show_json(self, value: Any) -> None:
         """Write one JSON value in one line."""

@@ -22,10 +22,10 @@ _NOT_SERVED: Final = frozenset({"waiting", "ending", "ended", "closing", "stoppi
 
 
 class Health(StrEnum):
-    """How a call is, the worst first; the words of the console."""
+    """How a call is, the worst first; as the console sees it."""
 
     FAILING = "failing"
-    NO_AGENT = "no agent"
+    NO_AGENT = "no_agent"
     RECOVERING = "recovering"
     PARKED = "parked"
     IDLE = "idle"
@@ -128,7 +128,7 @@ class Wanted:
         health, lost = health_of(row, now), row.get("lost")
         return (
             (not self.agent or row.get("agent") == self.agent)
-            and (not self.state or self.state.replace("-", " ") in {row.get("state"), health})
+            and (not self.state or self.state.replace("-", "_") in {row.get("state"), health})
             and (not self.failing or health in {Health.FAILING, Health.NO_AGENT})
             and (not self.restarted or bool(lost and now - lost < RECENTLY_MS))
         )

@@ -34,7 +34,8 @@ class Link:
     began: int
     ended: int | None = None
     end: str = OPEN
-    why: str = ""
+    cause: str = ""
+    detail: str = ""
 
 
 def served(story: Story, now: int) -> Iterator[Served]:
@@ -74,7 +75,7 @@ def links(story: Story) -> list[Link]:
                 _close(left, step["at"], ENDED)
         elif link is not None and kind == "link_lost":
             _close(link, step["at"], LOST)
-            link.why = ": ".join(part for part in (step.get("cause"), step.get("detail")) if part)
+            link.cause, link.detail = step.get("cause") or "", step.get("detail") or ""
         elif link is not None and kind == "link_ended":
             _close(link, step["at"], ENDED)
     return list(found.values())

@@ -13,7 +13,7 @@ from gateway.terminal import words
 from gateway.terminal.columns import Column, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rich.console import RenderableType
 
@@ -46,7 +46,7 @@ def _head(story: Mapping[str, Any], row: Mapping[str, Any] | None, now: int) -> 
         yield head.append("  live" if story.get("live") else "  over", words.QUIET)
         return
     health = row["health"]
-    yield head.append(f"  {words.HEALTH_SIGNS[health]} {health.value}", words.HEALTH_STYLES[health])
+    yield head.append(f"  {words.HEALTH_SIGNS[health]} {words.spaced(health.value)}", words.HEALTH_STYLES[health])
     yield Text(f"{row.get('agent') or 'no agent'}, {words.spaced(row.get('state'))}, {row.get('url') or 'no instance'}")
     swaps, left = words.plural(row.get("swaps") or 0, "swap"), words.plural(row.get("restarts_left") or 0, "restart")
     yield Text(f"lasts {words.since(row.get('began'), now)}, {swaps}, {left} left")
@@ -106,14 +106,14 @@ def _more(step: Mapping[str, Any]) -> Iterator[str]:
 def _links(links: list[Link], now: int, width: int | None) -> RenderableType:
     if not links:
         return Text("none was dialled", style=words.QUIET)
-    columns = (
-        Column[lives.Link]("link", 4, 0, lambda link: str(link.generation), justify="right"),
-        Column[lives.Link]("agent", 12, 1, lambda link: link.agent),
-        Column[lives.Link]("instance", 28, 4, lambda link: link.url),
-        Column[lives.Link]("lasted", 9, 3, lambda link: words.span((link.ended or now) - link.began), justify="right"),
-        Column[lives.Link]("end", 5, 2, lambda link: link.end, lambda link: _LINK_STYLES[link.end]),
-        Column[lives.Link]("why", 30, 5, lambda link: words.spaced(link.why)),
-        Column[lives.Link]("dialled for", 20, 6, lambda link: words.spaced(link.reason)),
+    columns: Sequence[Column[Link]] = (
+        Column("link", 4, 0, lambda link: str(link.generation), justify="right"),
+        Column("agent", 12, 1, lambda link: link.agent),
+        Column("instance", 28, 4, lambda link: link.url),
+        Column("lasted", 9, 3, lambda link: words.span((link.ended or now) - link.began), justify="right"),
+        Column("end", 5, 2, lambda link: link.end, lambda link: _LINK_STYLES[link.end]),
+        Column("why", 30, 5, lambda link: words.cause(link.cause, link.detail)),
+        Column("dialled for", 20, 6, lambda link: words.spaced(link.reason)),
     )
     return table(columns, links, width)
 

@@ -118,7 +118,8 @@ class Stream:
                     raise
                 attempt += 1
                 wait_s = wait_before(attempt, random.random())
-                yield Told(LOST, {"why": str(error), "wait_s": wait_s})
+                why = str(error) if isinstance(error, Refused) else "the connection was lost"
+                yield Told(LOST, {"why": why, "wait_s": wait_s})
                 self._stopped.wait(wait_s)
 
 

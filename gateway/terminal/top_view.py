@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 FIGURES = (
     ("calls", "calls"),
     ("starts/s", "started"),
-    ("failures/s", "failed"),
+    ("failed/s", "failed"),
     ("swaps/s", "swapped"),
-    ("p99 added ms", "added_p99_ms"),
+    ("added p99", "added_p99_ms"),
 )
-AGENT_WIDTH = 26
+MAX_NAME, GAP = 24, 2
 FIXED_LINES = 7  # head, three of figures, a blank one, the titles of the calls, the keys
 AGENT_LINES, EVENT_LINES, LEAST_CALLS = 4, 8, 3
 _UNTOLD = frozenset({"dialled", "link_ended"})
@@ -104,19 +104,21 @@ def _figures(picture: Picture, width: int) -> Table:
     for _ in FIGURES:
         drawn.add_column(width=room, no_wrap=True, overflow="crop")
     drawn.add_row(*(Text(title, words.QUIET) for title, _ in FIGURES))
-    drawn.add_row(*(_value(picture, name) for _, name in FIGURES))
-    drawn.add_row(*(Text(words.sparkline(picture.series.get(name) or [], room - 2), "cyan") for _, name in FIGURES))
+    drawn.add_row(*(_value(picture, name, room - GAP) for _, name in FIGURES))
+    drawn.add_row(*(Text(words.sparkline(picture.series.get(name) or [], room - GAP), "cyan") for _, name in FIGURES))
     return drawn
 
 
-def _value(picture: Picture, name: str) -> Text:
+def _value(picture: Picture, name: str, room: int) -> Text:
     totals = picture.totals
     match name:
         case "calls":
             most = f" of {totals['max_calls']:,}" if totals.get("max_calls") else ""
-            return Text.assemble((f"{totals.get('calls') or 0:,}", "bold"), (most, words.QUIET))
+            calls = f"{totals.get('calls') or 0:,}"
+            return Text.assemble((calls, "bold"), (most if len(calls + most) <= room else "", words.QUIET))
         case "added_p99_ms":
-            return Text(words.figure(picture.figure(name)), "bold")
+            added = picture.figure(name)
+            return Text.assemble((words.figure(added), "bold"), ("" if added is None else " ms", words.QUIET))
         case _:
             value = picture.rate(name)
             return Text(words.rate(value), words.BAD if name == "failed" and value else "bold")
@@ -125,26 +127,25 @@ def _value(picture: Picture, name: str) -> Text:
 def _agents(groups: Sequence[AgentGroup], width: int) -> list[Text]:
     if not groups:
         return [Text("no agent is registered", style=words.BAD, no_wrap=True)]
-    across = max(1, width // AGENT_WIDTH)
-    lines = [Text(no_wrap=True, overflow="crop") for _ in range(-(-len(groups) // across))]
-    for place, group in enumerate(groups):
-        lines[place // across].append_text(_agent(group))
+    cells = [_agent(group) for group in groups]
+    room = max(len(cell) for cell in cells) + GAP
+    across = max(1, (width + GAP) // room)
+    lines = [Text(no_wrap=True, overflow="ellipsis") for _ in range(-(-len(cells) // across))]
+    for place, cell in enumerate(cells):
+        cell.pad_right(room - len(cell))
+        lines[place // across].append_text(cell)
     if len(lines) > AGENT_LINES:
-        hidden = len(groups) - (AGENT_LINES - 1) * across
+        hidden = len(cells) - (AGENT_LINES - 1) * across
         lines[AGENT_LINES - 1 :] = [Text(f"and {hidden} more: understudy agents", style=words.QUIET)]
     return lines
 
 
 def _agent(group: AgentGroup) -> Text:
     health = _agent_health(group)
-    load = f"{group.healthy}/{group.instances} up, {words.plural(group.links, 'link')}"
-    name = Text(group.id)
-    name.truncate(max(4, AGENT_WIDTH - len(load) - 4), overflow="ellipsis")
-    text = Text.assemble(
-        (f"{words.HEALTH_SIGNS[health]} ", words.HEALTH_STYLES[health]), name, " ", (load, words.QUIET)
-    )
-    text.truncate(AGENT_WIDTH, pad=True)
-    return text
+    drained = f", {group.draining} draining" if group.draining else ""
+    load = f" {group.healthy}/{group.instances} up{drained}, {words.plural(group.links, 'link')}"
+    sign = f"{words.HEALTH_SIGNS[health]} "
+    return Text.assemble((sign, words.HEALTH_STYLES[health]), group.id[:MAX_NAME], (load, words.QUIET))
 
 
 def _agent_health(group: AgentGroup) -> Health:

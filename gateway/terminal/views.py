@@ -60,7 +60,7 @@ def _calls(now: int, width: int | None) -> Sequence[Column[Row]]:
 
 
 def _health(row: Row) -> str:
-    return f"{words.HEALTH_SIGNS[row['health']]} {row['health'].value}"
+    return f"{words.HEALTH_SIGNS[row['health']]} {words.spaced(row['health'].value)}"
 
 
 def _left_style(row: Row) -> str:

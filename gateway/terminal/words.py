@@ -124,6 +124,12 @@ def sparkline(values: Sequence[float | None], width: int) -> str:
     return "".join(" " if value is None else BARS[round(value / most * (len(BARS) - 1))] for value in shown)
 
 
+def cause(name: str | None, detail: str | None) -> str:
+    """Why a link ended; a detail that says it all stands alone."""
+    known, more = spaced(name), str(detail or "")
+    return more if known and known in more else ": ".join(part for part in (known, more) if part)
+
+
 def policy(row: Event | None) -> str:
     """What the failure table says to a cause."""
     if not row:
@@ -151,8 +157,8 @@ def of_event(event: Event) -> Words:  # noqa: PLR0911 - one line per event
         case "dialled":
             return Words(f"dialled {of('agent')}", f"link {of('generation')}, {of('url')}", QUIET)
         case "link_lost":
-            why = f"{spaced(of('cause'))}: {of('detail')}" if of("detail") else spaced(of("cause"))
-            return Words(f"lost {of('agent')}", f"link {of('generation')}, {of('url')}, {why}", BAD)
+            why = cause(of("cause"), of("detail"))
+            return Words(f"lost {of('agent')}", f"{why}, link {of('generation')}, {of('url')}", BAD)
         case "link_ended":
             return Words(f"link {of('generation')} ended", "", QUIET)
         case "swap":
@@ -181,13 +187,20 @@ def _swap(event: Event) -> Words:
 
 
 def receipt(event: Event) -> str:
-    """What a swap took along."""
-    kept = event.get("replayed") or {}
-    parts = [
-        f"from {event.get('from')}" if event.get("from") else "",
+    """What a swap took along; what there was none of is not said."""
+    kept, came_from = event.get("replayed") or {}, event.get("from")
+    replayed = _some((kept.get("texts"), "text"), (kept.get("audio_frames"), "frame"))
+    dropped = _some((kept.get("dropped_frames"), "frame"))
+    keys = ", ".join(event.get("memory_keys") or ())
+    parts = (
+        f"from {came_from}" if came_from and came_from != event.get("to") else "",
         plural(event.get("attempts") or 0, "attempt"),
-        f"replayed {plural(kept.get('texts') or 0, 'text')}, {plural(kept.get('audio_frames') or 0, 'frame')}",
-        f"dropped {plural(kept.get('dropped_frames') or 0, 'frame')}",
-        f"memory: {', '.join(event.get('memory_keys') or ()) or 'none'}",
-    ]
-    return ", ".join(part for part in parts if part)
+        f"replayed {replayed}" if replayed else "",
+        f"dropped {dropped}" if dropped else "",
+        f"memory: {keys}" if keys else "no memory",
+    )
+    return "; ".join(part for part in parts if part)
+
+
+def _some(*counted: tuple[int | None, str]) -> str:
+    return ", ".join(plural(count, word) for count, word in counted if count)
