@@ -88,9 +88,12 @@ class Api:
             raise NoConnection(f"no gateway at {self.url}: the answer to {path} is no JSON") from None
 
     def _read(self, method: str, path: str, body: Mapping[str, object] | None, query: Mapping[str, str]) -> str:
-        with self._telling(), closing(self._connection(self._timeout_s)) as connection:
-            with self._ask(connection, method, path, body, query) as answer:
-                return answer.read(MAX_ANSWER).decode()
+        with (
+            self._telling(),
+            closing(self._connection(self._timeout_s)) as connection,
+            self._ask(connection, method, path, body, query) as answer,
+        ):
+            return answer.read(MAX_ANSWER).decode()
 
     def _connection(self, timeout_s: float) -> http.client.HTTPConnection:
         kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection

@@ -11,7 +11,7 @@ from gateway.terminal.api import Api, BadAddress, NoConnection, Refused
 from gateway.terminal.looking import look
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from gateway.terminal.picture import Picture
 
@@ -27,7 +27,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")]
 
 
-def _completing(values: Callable[[Picture], Iterable[tuple[str, str]]]) -> Callable[[typer.Context, str], Completion]:
+def _completing(values: Callable[[Picture], Completion]) -> Callable[[typer.Context, str], Completion]:
     """Complete from the running gateway; with nothing where there is none, or none that lets us in."""
 
     def complete(context: typer.Context, incomplete: str) -> Completion:
@@ -35,7 +35,7 @@ def _completing(values: Callable[[Picture], Iterable[tuple[str, str]]]) -> Calla
         url = given.get("url") or os.environ.get(URL_VARIABLE) or DEFAULT_URL
         token = given.get("token") or os.environ.get(TOKEN_VARIABLE) or ""
         try:
-            picture = look(Api(url, token), COMPLETION_S)
+            picture = look(Api(url, token, COMPLETION_S), COMPLETION_S)
         except (Refused, NoConnection, BadAddress):
             return []
         return [pair for pair in values(picture) if pair[0].startswith(incomplete)][:MAX_COMPLETIONS]
@@ -43,20 +43,20 @@ def _completing(values: Callable[[Picture], Iterable[tuple[str, str]]]) -> Calla
     return complete
 
 
-def _calls(picture: Picture) -> Iterable[tuple[str, str]]:
-    return ((row["id"], f"{row.get('agent') or 'no agent'}, {row.get('state')}") for row in picture.calls())
+def _calls(picture: Picture) -> Completion:
+    return [(row["id"], f"{row.get('agent') or 'no agent'}, {row.get('state')}") for row in picture.calls()]
 
 
-def _agents(picture: Picture) -> Iterable[tuple[str, str]]:
-    return ((name, "") for name in sorted({str(row.get("id")) for row in picture.agents}))
+def _agents(picture: Picture) -> Completion:
+    return [(name, "") for name in sorted({str(row.get("id")) for row in picture.agents})]
 
 
-def _instances(picture: Picture) -> Iterable[tuple[str, str]]:
-    return ((str(row.get("url")), str(row.get("id"))) for row in picture.agents)
+def _instances(picture: Picture) -> Completion:
+    return [(str(row.get("url")), str(row.get("id"))) for row in picture.agents]
 
 
-def _actors(picture: Picture) -> Iterable[tuple[str, str]]:
-    return ((path, str(row.get("state"))) for path, row in picture.actors.items())
+def _actors(picture: Picture) -> Completion:
+    return [(path, str(row.get("state"))) for path, row in picture.actors.items()]
 
 
 CallId = Annotated[
