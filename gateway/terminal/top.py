@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 WAITING: Final = 200  # events between the reader and the screen; then the reader waits, and the gateway's bound counts
 BETWEEN_S, PRINTED_S = 0.1, 1.0  # two pictures drawn, printed
+LEAVING: Final = 20
+SILENT_S: Final = 10.0  # a gateway tells its figures every 5 s
 TICK_S: Final = 0.5  # ages go on and the terminal changes its size also where nothing is told
 PIPED_WIDTH, PIPED_HEIGHT = 160, 50
 ORDERS: Final = tuple(Order)
@@ -42,6 +44,7 @@ class Top:
     look: Look
     picture: Picture = field(default_factory=Picture)
     skew_ms: float = 0.0
+    heard_s: float = 0.0
     over: bool = False
 
     def take(self, item: Item, now_s: float, page: int) -> None:
@@ -51,6 +54,7 @@ class Top:
                 self.look = replace(self.look, problem=f"{data['why']}; trying again")
             case Told(kind, data):
                 self.picture.take(kind, data)
+                self.heard_s = now_s
                 if kind != "event":
                     self.skew_ms = self.picture.at - now_s * 1000
                     self.look = replace(self.look, problem="")
@@ -65,7 +69,8 @@ class Top:
         """Share out the lines, and stop where the calls end; gives the gateway's time, too."""
         now = int(now_s * 1000 + self.skew_ms)
         laid = layout(self.picture, self.look, now, width, height)
-        self.look = replace(self.look, offset=laid.offset)
+        silent_s = now_s - self.heard_s
+        self.look = replace(self.look, offset=laid.offset, silent_s=silent_s if silent_s >= SILENT_S else 0.0)
         return laid, now
 
     def _press(self, key: str, page: int) -> None:
@@ -126,9 +131,10 @@ def _reading(stream: Stream) -> Iterator[Queue[Item]]:
         yield queue
     finally:
         stream.stop()
-        while reader.is_alive():  # it may wait for room
-            with suppress(Empty):
-                queue.get(timeout=0.05)
+        for _ in range(LEAVING):
+            if reader.is_alive():  # it may wait for room; or for an address that does not answer, and then it is left
+                with suppress(Empty):
+                    queue.get(timeout=0.05)
 
 
 def _take_all(shown: Top, queue: Queue[Item], page: int, wait_s: float | None) -> None:

@@ -36,13 +36,17 @@ EVERY_CALL = Wanted()
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How somebody looks: what he wants to see, in which order, from which row on. ``problem``: why it is not live."""
+    """How somebody looks: what he wants to see, in which order, from which row on.
+
+    ``problem``: why it is not live; ``silent_s``: for how long nothing was told, where that is long.
+    """
 
     gateway: str
     wanted: Wanted = EVERY_CALL
     order: Order = Order.TROUBLE
     offset: int = 0
     problem: str = ""
+    silent_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,9 @@ def _head(picture: Picture, look: Look, now: int, width: int) -> Text:
     if look.problem:
         left.append(f"  {look.problem}", words.BAD)
         return _line(left, Text(words.clock(now), words.QUIET), width)
-    return _line(left, Text.assemble(("live ", words.GOOD), words.clock(now)), width)
+    silent = f"silent for {words.span(look.silent_s * 1000)} "
+    live = (silent, words.CHANGING) if look.silent_s else ("live ", words.GOOD)
+    return _line(left, Text.assemble(live, words.clock(now)), width)
 
 
 def _figures(picture: Picture, width: int) -> Table:

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from gateway import live
 from gateway.cli import main
 from tests.gateway.test_calls import Agent, call, eventually, register, running, said, until
 
@@ -76,6 +77,12 @@ async def test_looking_at_a_gateway_with_a_call(rest, understudy):
         assert f"{session_id} [session] running" in shown
         code, shown, _ = await understudy("tree", "--json")
         assert json.loads(shown)["path"] == "node"
+
+
+async def test_a_look_at_a_large_gateway_is_whole(rest, understudy, monkeypatch):
+    monkeypatch.setattr(live, "CHUNK", 2)
+    async with live_call(rest) as (session_id, _, _):
+        assert [row["id"] for row in json.loads((await understudy("sessions", "--json"))[1])] == [session_id]
 
 
 async def test_one_calls_life_by_the_beginning_of_its_id(rest, understudy):

@@ -6,7 +6,8 @@ from gateway.terminal import keys
 from gateway.terminal.picture import Order
 from gateway.terminal.stream import LOST, Told
 from gateway.terminal.top import Top
-from gateway.terminal.top_view import Look
+from gateway.terminal.top_view import Look, screen
+from tests.gateway.terminal.drawing import drawn
 from tests.gateway.terminal.test_views import NOW, busy
 
 
@@ -56,6 +57,18 @@ def test_a_lost_connection_is_shown_until_the_stream_is_back(top):
     top.take(Told("snapshot", {"at": 5_000}), 2.0, 1)
     assert not top.look.problem
     assert top.lay_out(3.0, 80, 30)[1] == 6_000
+
+
+def test_a_gateway_that_is_silent_is_not_called_live(top):
+    top.take(Told("delta", {"at": NOW}), NOW / 1000, 1)
+    for after_s, silent_s in ((9.0, 0.0), (12.0, 12.0)):
+        laid, now = top.lay_out(NOW / 1000 + after_s, 80, 30)
+        assert top.look.silent_s == silent_s
+        head = drawn(screen(top.picture, top.look, laid, now, 80))[0]
+        assert ("silent for 12 s" in head, "live" in head) == (bool(silent_s), not silent_s)
+    top.take(Told("delta", {"at": NOW}), NOW / 1000 + 12.0, 1)
+    top.lay_out(NOW / 1000 + 12.5, 80, 30)
+    assert not top.look.silent_s
 
 
 def test_what_ended_the_stream_is_raised(top):
