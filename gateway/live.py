@@ -209,9 +209,10 @@ class Live:
         paths = iter(rows)
         while True:
             part = {path: rows[path] for path in islice(paths, CHUNK)}
-            yield _frame(event, {"at": self._at(), **head, "actors": part})
+            more = {"more": True} if len(part) == CHUNK else {}
+            yield _frame(event, {"at": self._at(), **head, "actors": part, **more})
             event, head = "delta", {}
-            if len(part) < CHUNK:
+            if not more:
                 return
 
     async def _read_whole(self) -> dict[str, object]:

@@ -170,7 +170,8 @@ class Fake:
         head["series"] = {"step_s": 5, "points": POINTS, **self.series}
         for place in range(0, len(paths), CHUNK):
             part = {path: self.actors[path] for path in paths[place : place + CHUNK]}
-            yield ("delta" if place else "snapshot"), {"at": self.now, **head, "actors": part}
+            more = {"more": True} if place + CHUNK < len(paths) else {}
+            yield ("delta" if place else "snapshot"), {"at": self.now, **head, "actors": part, **more}
             head = {}
 
     def beat(self):

@@ -73,8 +73,26 @@ def test_help_names_the_commands(program) -> None:
     code, said, _ = program("--help")
     assert code == OK
     assert "Usage: understudy " in said
-    for command in ("gateway", "up", "agent", "call", "tree", "page"):
-        assert command in said
+    for (
+        command
+    ) in "gateway up agent call replay page top tree sessions session agents tail move end drain chaos".split():
+        assert f" {command} " in said
+
+
+@pytest.mark.parametrize("command", ["agent", "call", "replay"])
+def test_a_program_that_is_imported_when_it_runs_has_the_help_of_its_own(understudy, command) -> None:
+    (listed,) = (line for line in understudy("--help")[1].splitlines() if line.startswith(f"│ {command} "))
+    code, said, _ = understudy(command, "--help")
+    assert code == OK
+    assert f"Usage: understudy {command} [OPTIONS]" in said
+    assert listed.strip("│ ").removeprefix(command).strip() in said
+
+
+def test_looking_at_a_gateway_imports_no_gateway(program, environment) -> None:
+    code = "import sys, gateway.cli; print(*sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    heavy = {"gateway.app", "aiohttp", "opentelemetry", "pydantic", "websockets", "thespian", "agents.caller"}
+    assert heavy & {*ended.stdout.split()} == set()
 
 
 @pytest.mark.parametrize(

@@ -296,8 +296,9 @@ async def test_a_bug_of_a_reading_ends_the_streams_and_the_next_viewer_is_served
 async def test_many_actors_come_in_several_frames(rest, monkeypatch):
     monkeypatch.setattr(live_module, "CHUNK", 2)
     async with looking(rest) as stream:
-        assert len(stream.actors) == 2
-        await stream.until(lambda: len(stream.actors) == 4)
+        assert (len(stream.actors), stream.told[-1][1]["more"]) == (2, True)
+        await stream.until(lambda: "more" not in stream.told[-1][1])
+        assert len(stream.actors) == 4
 
 
 # --- parts ---------------------------------------------------------------------------------------------------------
