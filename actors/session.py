@@ -202,9 +202,10 @@ class SessionActor(Parent):
                 self.cancel_timer(name)
             case fx.StartTimer(name, seconds):
                 self.start_timer(name, seconds)
-            case fx.Pick(generation, agent, exclude, redial, standby):
+            case fx.Pick(generation, agent, exclude, redial, standby, only):
                 holder, urgency = self._holder(generation), self._urgency() if redial else None
-                self._to_registry(PickInstance(self.myAddress, holder, generation, agent, exclude, urgency, standby))
+                wish = PickInstance(self.myAddress, holder, generation, agent, exclude, urgency, standby, only)
+                self._to_registry(wish)
             case fx.Release(generation, instance, failure):
                 self._to_registry(ReleaseInstance(self._holder(generation), instance, failure))
             case fx.MarkHealthy(instance):

@@ -156,6 +156,18 @@ async def test_refused_dials_end_as_recorded():
 
 
 @pytest.mark.real
+async def test_a_call_that_was_moved_to_another_instance_is_moved_again():
+    moved = [
+        {"event": "routed", "agent_id": "triage", "reason": "transfer", "t": 0.2},
+        {**dialled(2, url="ws://b"), "t": 0.2},
+        {**swap("transfer", "triage"), "t": 0.3},
+    ]
+    script = script_of(document(CHOSE, dialled(1), {**swap("start", "triage"), "t": 0.1}, *moved, seconds=0.5))
+    ending, skipped = await play(script, {})
+    assert (script.ending.differences(ending), skipped) == ([], [])
+
+
+@pytest.mark.real
 async def test_a_caller_who_came_back_comes_back():
     events = [
         CHOSE,
