@@ -137,7 +137,10 @@ async def test_deltas_hold_what_changed_and_only_that(rest):
                 assert set(delta["actors"].get(f"node/sessions/{session_id}", ())) <= {"caller_audio", "agent_audio"}
                 assert "node/registry" not in delta["actors"]
             await stream.until(lambda: not stream.session(session_id))
-            assert stream.steps("ended")[0]["verdict"] == "caller_left"
+            (ended,) = stream.steps("ended")
+            assert (ended["verdict"], ended["frames"]["to_agent"], ended["dropped"]) == ("caller_left", 17, 0)
+            assert ended["added"]["to_agent"]["measured"] == 2
+            assert 0 < ended["added"]["to_agent"]["p50_ms"] <= ended["added"]["to_agent"]["max_ms"]
 
 
 async def test_a_lost_link_and_its_failover_arrive_with_cause_policy_and_receipt(rest):
