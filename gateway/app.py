@@ -306,6 +306,7 @@ class Gateway:
             "actors": self.base.statistics()["actors"],
             "lag_ms": round(self.pulse.lag_s * 1000),
             "drain": self.drain.state.value,
+            "chaos": self.settings.chaos,
             "began": self._began_ms,
         }
 
