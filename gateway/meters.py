@@ -13,7 +13,7 @@ from actors.session_events import LinkDialled, LinkLost, SessionBegan, SessionEn
 from actors.verdict import Verdict
 from gateway.close_codes import TO_CALLER
 from supervisor import events
-from supervisor.reasons import Crashed, ExitReason, Killed, Normal, Shutdown, StartFailed, is_abnormal
+from supervisor.reasons import Crashed, ExitReason, Killed, Normal, Shutdown, StartFailed
 
 if TYPE_CHECKING:
     from actors.ids import SessionId
@@ -23,6 +23,9 @@ MAX_AGENTS: Final = 64  # distinct agent names in labels; what comes after them 
 MAX_EXITS: Final = 1024  # exits whose restart has not been announced
 GAP_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0)
 SESSION_DEPTH: Final = 2  # node/sessions/<id>
+SPECS: Final = ("store", "registry", "sessions")  # the actors that are started again
+ABNORMAL: Final = ("crashed", "killed", "start_failed")
+REFUSALS: Final = frozenset({"draining", "full", "objective", "origin", "token", "address", "rate", "tree"})
 
 
 class AgentNames:
@@ -60,6 +63,7 @@ class Meters:
         self._refused = _counter(registry, "admission_refusals", "Callers who were not admitted.", "reason")
         self._gap = _histogram(registry, "swap_gap_seconds", "Time without an agent in one swap.")
         self._took = _histogram(registry, "swap_duration_seconds", "From the wish for another link to its end.")
+        self._begin_at_zero()
 
     def observe(self, _: SessionId, event: object) -> None:
         """Count one event of a session."""
@@ -91,6 +95,17 @@ class Meters:
             case _:
                 pass  # the log has it
 
+    def _begin_at_zero(self) -> None:
+        """Show what alerts look at before it happens: a series that begins with 1 has not grown for Prometheus."""
+        for verdict in Verdict:
+            self._ended.labels(str(TO_CALLER[verdict].code), verdict.value)
+        for spec in SPECS:
+            self._spent.labels(spec)
+            for reason in ABNORMAL:
+                self._restarts.labels(spec, reason)
+        for reason in REFUSALS:
+            self._refused.labels(reason)
+
     def refuse(self, reason: str) -> None:
         """Count a caller who was not admitted; ``reason`` is one of a few words of ours."""
         self._refused.labels(reason).inc()
@@ -98,9 +113,6 @@ class Meters:
     def _exit(self, path: str, reason: ExitReason) -> None:
         spec, word = spec_of(path), _word(reason)
         self._exits.labels(spec, word).inc()
-        if spec == "session" and is_abnormal(reason):  # it could not say so itself
-            verdict = Verdict.OUR_BUG
-            self._ended.labels(str(TO_CALLER[verdict].code), verdict.value).inc()
         if len(self._reasons) < MAX_EXITS and path.count("/") < SESSION_DEPTH:  # sessions and links never restart
             self._reasons[path] = word
 

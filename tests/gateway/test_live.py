@@ -189,6 +189,20 @@ async def test_a_caller_who_leaves_and_comes_back_is_told(rest):
             await stream.until(lambda: stream.session(session_id).get("state") == "live")
 
 
+@pytest.mark.parametrize("settings", [{"chaos": True}], indirect=True)
+async def test_a_killed_session_is_told_and_counted_once(rest):
+    async with running(Agent("triage")) as agent, looking(rest) as stream, call(rest.gateway) as socket:
+        await register(rest.gateway, agent, "triage")
+        session_id = await begin(socket)
+        await rest.post("/admin/chaos/kill", {"actor": f"node/sessions/{session_id}"})
+        await stream.until(lambda: stream.steps("ended"))
+        (told,) = stream.steps("ended")
+        assert (told["session"], told["verdict"], told["code"], told["good"]) == (session_id, "our_bug", 1011, False)
+        await eventually(lambda: not rest.gateway.chronicle.is_live(session_id))
+    assert rest.gateway.chronicle.failed == 1
+    assert b'sessions_ended_total{code="1011",verdict="our_bug"} 1.0' in await rest.gateway.metrics.text()
+
+
 async def test_an_ended_call_is_over_for_good_and_can_still_be_read(rest, lines):
     async with running(Agent("triage")) as agent, call(rest.gateway) as socket:
         await register(rest.gateway, agent, "triage")
