@@ -185,7 +185,7 @@ class Gateway:
             on_caller=self._welcome,
             on_bug=self._bug,
             accept=self.admission.judge,
-            on_gone=lambda head: self.admission.went(head.remote),
+            on_gone=self._gone,
         )
         limits = SocketLimits(message_bytes=self.settings.message_limit, unread_s=self.settings.unread_s)
         parts.door = FrontDoor(callbacks, limits, self.settings.head_s)
@@ -339,6 +339,10 @@ class Gateway:
     def _welcome(self, client: ClientSocket, head: RequestHead) -> None:
         self.admission.came(head.remote)
         self.reception.welcome(client, head)
+
+    def _gone(self, head: RequestHead, code: int) -> None:
+        self.admission.went(head.remote)
+        self.meters.closed(code)
 
     async def _end_calls(self) -> None:
         """Tell every live call to come back elsewhere, and wait for their ends."""

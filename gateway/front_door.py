@@ -80,7 +80,8 @@ class Callbacks:
     """A caller's socket is open; give it a sink, or begin to close it."""
     on_bug: Callable[[BaseException], None]
     accept: Callable[[RequestHead], Refusal | None] = lambda head: None  # noqa: ARG005
-    on_gone: Callable[[RequestHead], None] = lambda head: None  # noqa: ARG005
+    on_gone: Callable[[RequestHead, int], None] = lambda head, code: None  # noqa: ARG005
+    """A caller's socket has ended, with that close code."""
 
 
 class FrontDoor:
@@ -141,10 +142,10 @@ class FrontDoor:
         self._gone.clear()
         self.callbacks.on_caller(client, head)
 
-    def forget(self, client: ClientSocket, head: RequestHead) -> None:
+    def forget(self, client: ClientSocket, head: RequestHead, code: int) -> None:
         """The caller's socket has ended."""
         self._clients.discard(client)
-        self.callbacks.on_gone(head)
+        self.callbacks.on_gone(head, code)
         if not self._clients:
             self._gone.set()
 
@@ -161,7 +162,7 @@ class _CallerSocket(ClientSocket):
         self._door.welcome(self, self._head)
 
     def on_end(self, cause: Cause, code: int, reason: str) -> None:
-        self._door.forget(self, self._head)
+        self._door.forget(self, self._head, code)
         super().on_end(cause, code, reason)
 
 

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram
 
 from actors.session_events import LinkDialled, LinkLost, SessionBegan, SessionEnded, SwapEnded
 from actors.verdict import Verdict
+from gateway import close_codes
 from gateway.close_codes import TO_CALLER
 from supervisor import events
 from supervisor.reasons import Crashed, ExitReason, Killed, Normal, Shutdown, StartFailed
@@ -54,6 +55,7 @@ class Meters:
             collector(registry=registry)
         self._started = _counter(registry, "sessions_started", "Sessions that began.", "kind")
         self._ended = _counter(registry, "sessions_ended", "Sessions that ended.", "code", "verdict")
+        self._closed = _counter(registry, "caller_sockets_closed", "Callers' sockets that ended.", "code")
         self._dials = _counter(registry, "links_dialled", "Dials to agents.", "agent", "reason")
         self._lost = _counter(registry, "links_lost", "Links that ended without being asked to.", "agent", "cause")
         self._swaps = _counter(registry, "swaps", "Changes of link.", "reason", "outcome")
@@ -109,6 +111,10 @@ class Meters:
     def refuse(self, reason: str) -> None:
         """Count a caller who was not admitted; ``reason`` is one of a few words of ours."""
         self._refused.labels(reason).inc()
+
+    def closed(self, code: int) -> None:
+        """Count the end of a caller's socket; what a caller makes up is ``other``."""
+        self._closed.labels(str(code) if code in close_codes.KNOWN else "other").inc()
 
     def _exit(self, path: str, reason: ExitReason) -> None:
         spec, word = spec_of(path), _word(reason)

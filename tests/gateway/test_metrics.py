@@ -60,6 +60,7 @@ async def test_a_call_is_counted_while_it_lasts_and_stays_counted(gateway):
     assert during["understudy_swaps_total", ("outcome", "done"), ("reason", "start")] == 1
     assert during["understudy_swap_gap_seconds_count", ("reason", "start")] == 1
     assert during["understudy_registry_up",] == 1
+    assert after["understudy_caller_sockets_closed_total", ("code", "1000")] == 1
     assert after["understudy_sessions", ("state", "live")] == 0
     assert after["understudy_sessions_ended_total", ("code", "1000"), ("verdict", "caller_left")] == 1
     assert after["understudy_actor_exits_total", ("reason", "normal"), ("spec", "link")] == 1
@@ -101,6 +102,15 @@ def test_names_that_anybody_can_make_up_are_bounded():
     lost = [sample for sample in samples if sample.name == "understudy_links_lost_total"]
     assert len(lost) == MAX_AGENTS + 1
     assert sum(sample.value for sample in lost) == MAX_AGENTS + 50
+
+
+def test_close_codes_that_callers_make_up_are_one():
+    meters = Meters()
+    for code in (4508, 3001, 3002):
+        meters.closed(code)
+    value = meters.registry.get_sample_value
+    assert value("understudy_caller_sockets_closed_total", {"code": "4508"}) == 1
+    assert value("understudy_caller_sockets_closed_total", {"code": "other"}) == 2
 
 
 def test_restarts_are_told_by_spec_and_by_the_reason_of_the_exit_before():
