@@ -58,7 +58,8 @@ class _Watched(Gateway):
         quiet = {"otlp_endpoint": "", "langfuse_public_key": "", "langfuse_secret_key": "", "history_calls": 0}
         super().__init__(load(host="127.0.0.1", port=0, park_s=park_s, data_dir=Path(folder), store="memory", **quiet))
         self.recorder = Recorder(self.ports.now, words=False)
-        self.dialled: frozenset[int] = frozenset()
+        self.dialled: list[int] = []
+        """Generations, by dial."""
         self.place = ("", "")
         """The agent and the URL that were dialled last."""
         self.swaps = 0
@@ -68,7 +69,7 @@ class _Watched(Gateway):
         self.recorder.note(event)
         match event:
             case LinkDialled(agent_id=agent, url=url, generation=generation):
-                self.dialled |= {generation}
+                self.dialled.append(generation)
                 self.place = (agent, url)
             case SwapEnded():
                 self.swaps += 1
@@ -201,26 +202,27 @@ async def _take(stage: _Stage, step: Step) -> None:
 
 
 async def _break(stage: _Stage, step: Break) -> None:
-    code = _HANG_UPS.get(step.cause)
+    code, gateway = _HANG_UPS.get(step.cause), stage.gateway
     if code is not None and stage.agents:
         for agent in stage.agents.values():
             await agent.hang_up(code)
-    elif step.cause == "killed":
-        if stage.gateway is not None:
-            await _until(lambda: step.generation in _dialled(stage))
-        await _ask(stage, KillChild(f"link-{step.generation}"), f"kill of link {step.generation}", 0.0)
-    elif stage.gateway is None or not await _until(lambda: _cut(stage, step.generation)):
-        stage.skipped.append(f"{step.cause} of link {step.generation}")
+    elif gateway is None or not await _until(lambda: len(gateway.dialled) >= step.dial):
+        stage.skipped.append(f"{step.cause}: link {step.dial}")
+    else:
+        await _end_link(stage, gateway.dialled[step.dial - 1], step)
+
+
+async def _end_link(stage: _Stage, generation: int, step: Break) -> None:
+    if step.cause == "killed":
+        await _ask(stage, KillChild(f"link-{generation}"), "", 0.0)
+    elif not await _until(lambda: _cut(stage, generation)):
+        stage.skipped.append(f"{step.cause}: link {step.dial}")
 
 
 def _other_place(stage: _Stage, target: str) -> str:
     """Find the instance to which a call that is with that agent already was moved; empty: it was with another agent."""
     agent, present = stage.gateway.place if stage.gateway is not None else ("", "")
     return next((url for url in stage.urls.get(target, ()) if agent == target and url != present), "")
-
-
-def _dialled(stage: _Stage) -> frozenset[int]:
-    return stage.gateway.dialled if stage.gateway is not None else frozenset()
 
 
 def _cut(stage: _Stage, generation: int) -> bool:

@@ -62,9 +62,12 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """A link ends for a reason of the failure table."""
+    """The link of the n-th dial ends for a reason of the failure table.
 
-    generation: int
+    Not its generation: that counts wishes for which there was no instance, too, and those depend on the moment.
+    """
+
+    dial: int
     cause: str
 
 
@@ -123,7 +126,8 @@ def script_of(document: Mapping[str, object]) -> Script:
         rows = cast("list[Row]", document["events"])
         frames = cast("list[tuple[float, int, int]]", document["frames"])
         steps: list[tuple[float, Step]] = list(_speech(frames))
-        steps += [(float(row["t"]), step) for row in rows for step in _steps(row)]
+        dials = _dials(rows)
+        steps += [(float(row["t"]), step) for row in rows for step in _steps(row, dials)]
         swapped = [row for row in rows if row["event"] == "swap_ended" and row["outcome"] != "abandoned"]
         steps += [(float(row["t"]), Await(number)) for number, row in enumerate(swapped, 1)]
         seconds = float(cast("float", document["seconds"]))
@@ -153,7 +157,13 @@ def ending_of(rows: Iterable[Row]) -> Ending:
     return Ending(tuple(swaps), tuple(causes), code)
 
 
-def _steps(row: Row) -> Iterable[Step]:  # noqa: PLR0911 - one branch per kind of event
+def _dials(rows: Iterable[Row]) -> dict[int, int]:
+    """Number the dials of a call, by generation."""
+    dialled = (int(row["generation"]) for row in rows if row["event"] == "link_dialled")
+    return {generation: number for number, generation in enumerate(dialled, 1)}
+
+
+def _steps(row: Row, dials: Mapping[int, int]) -> Iterable[Step]:  # noqa: PLR0911 - one branch per kind of event
     match row["event"]:
         case "caller_chose":
             return (Say({"type": "select_workflow", "workflowId": row["wanted"]}),)
@@ -175,8 +185,8 @@ def _steps(row: Row) -> Iterable[Step]:  # noqa: PLR0911 - one branch per kind o
             return (HandOver(str(row["target"])),)
         case "routed" if row["reason"] == "transfer":
             return (Transfer(str(row["agent_id"])),)
-        case "link_lost" if row["cause"] not in _NOT_DONE:
-            return (Break(int(row["generation"]), str(row["cause"])),)
+        case "link_lost" if row["cause"] not in _NOT_DONE and int(row["generation"]) in dials:
+            return (Break(dials[int(row["generation"])], str(row["cause"])),)
         case _:
             return ()
 

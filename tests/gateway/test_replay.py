@@ -147,6 +147,17 @@ async def test_a_chaos_kill_is_played_again_and_ends_the_same_way(rest, tmp_path
 
 
 @pytest.mark.real
+async def test_a_link_is_broken_by_its_dial_however_many_wishes_came_before():
+    """Nobody was there for a while when it was recorded; in the replay somebody is at once."""
+    events = [CHOSE, dialled(6), {**swap("start", "triage"), "t": 0.1}]
+    fails = [{**lost(6, "killed"), "t": 0.2}, {**dialled(8), "t": 0.2}, {**swap("failover", "triage"), "t": 0.3}]
+    script = script_of(document(*events, *fails, seconds=0.5))
+    assert Break(1, "killed") in [step for _, step in script.steps]
+    ending, skipped = await play(script, {})
+    assert (script.ending.differences(ending), skipped) == ([], [])
+
+
+@pytest.mark.real
 async def test_refused_dials_end_as_recorded():
     events = [CHOSE, dialled(1), lost(1, "rejected"), dialled(2, url="ws://b"), swap("start", "triage")]
     ended = {"event": "session_ended", "verdict": "caller_left", "code": 1000}
@@ -203,7 +214,7 @@ async def test_a_gateway_elsewhere_is_called_and_judged_by_its_close(rest):
     script = script_of(document(*events))
     ending, skipped = await _play_to(f"ws://127.0.0.1:{rest.gateway.port}/sonic", script)
     assert ending.code == 4503
-    assert skipped == ["kill of link 1"]
+    assert skipped == ["killed: link 1"]
 
 
 @pytest.mark.real
