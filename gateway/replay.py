@@ -215,6 +215,9 @@ async def _break(stage: _Stage, step: Break) -> None:
 async def _end_link(stage: _Stage, generation: int, step: Break) -> None:
     if step.cause == "killed":
         await _ask(stage, KillChild(f"link-{generation}"), "", 0.0)
+    elif not step.served and stage.agents:
+        for agent in stage.agents.values():
+            agent.tear()
     elif not await _until(lambda: _cut(stage, generation)):
         stage.skipped.append(f"{step.cause}: link {step.dial}")
 

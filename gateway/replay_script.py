@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
     Row: TypeAlias = Mapping[str, Any]
 
+_SERVED: Final = frozenset({"done", "fell_back"})
 _HANDOVERS: Final = frozenset({"handoff", "transfer"})
 _REFUSALS: Final = {"unreachable": 503, "rejected": 400}
 _NOT_DONE: Final = {*_REFUSALS, "crashed"}  # whether a bug of ours is still there is the question
+SILENT: Final = 0  # in place of a status: the agent takes the link, and never says that it is ready
 FRAME_BYTES: Final = 640  # 20 ms of the caller's audio
 MAX_SPREAD_S: Final = 0.5  # eight frames take no longer, unless he was silent before
 _ALIKE: Final = {"half_open": "broken"}  # one row of the failure table; only the wait for it differs
@@ -69,6 +71,8 @@ class Break:
 
     dial: int
     cause: str
+    served: bool = True
+    """The caller had been given to it; else its agent had not answered yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,10 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """Steps with their seconds, the agents by instances, the refusals of the n-th dial of an agent, and the ending."""
+    """Steps with their seconds, the agents by instances, the refusals of the n-th dial of an agent, and the ending.
+
+    A refusal is an HTTP status, or `SILENT`.
+    """
 
     steps: tuple[tuple[float, Step], ...]
     seconds: float
@@ -132,7 +139,7 @@ def script_of(document: Mapping[str, object]) -> Script:
         steps += [(float(row["t"]), Await(number)) for number, row in enumerate(swapped, 1)]
         seconds = float(cast("float", document["seconds"]))
         lost = int(cast("int", document.get("lost", 0)))
-        refusals = _refusals(rows)
+        refusals = _refusals(rows, dials)
         agents = _agents(rows)
         ending = ending_of(rows)
         if document["reason"] == CRASHED:
@@ -157,13 +164,32 @@ def ending_of(rows: Iterable[Row]) -> Ending:
     return Ending(tuple(swaps), tuple(causes), code)
 
 
-def _dials(rows: Iterable[Row]) -> dict[int, int]:
-    """Number the dials of a call, by generation."""
-    dialled = (int(row["generation"]) for row in rows if row["event"] == "link_dialled")
-    return {generation: number for number, generation in enumerate(dialled, 1)}
+@dataclass(slots=True)
+class _Dial:
+    """One dial of a call: the n-th, and the n-th of its agent."""
+
+    number: int
+    agent: str
+    own: int
+    served: bool = False
 
 
-def _steps(row: Row, dials: Mapping[int, int]) -> Iterable[Step]:  # noqa: PLR0911 - one branch per kind of event
+def _dials(rows: Iterable[Row]) -> dict[int, _Dial]:
+    """Read the dials of a call, by generation."""
+    found: dict[int, _Dial] = {}
+    own: Counter[str] = Counter()
+    newest: _Dial | None = None
+    for row in rows:
+        if row["event"] == "link_dialled":
+            own[str(row["agent_id"])] += 1
+            newest = _Dial(len(found) + 1, str(row["agent_id"]), own[str(row["agent_id"])])
+            found[int(row["generation"])] = newest
+        elif row["event"] == "swap_ended" and row["outcome"] in _SERVED and newest is not None:
+            newest.served = True
+    return found
+
+
+def _steps(row: Row, dials: Mapping[int, _Dial]) -> Iterable[Step]:  # noqa: PLR0911 - one branch per kind of event
     match row["event"]:
         case "caller_chose":
             return (Say({"type": "select_workflow", "workflowId": row["wanted"]}),)
@@ -186,7 +212,8 @@ def _steps(row: Row, dials: Mapping[int, int]) -> Iterable[Step]:  # noqa: PLR09
         case "routed" if row["reason"] == "transfer":
             return (Transfer(str(row["agent_id"])),)
         case "link_lost" if row["cause"] not in _NOT_DONE and int(row["generation"]) in dials:
-            return (Break(dials[int(row["generation"])], str(row["cause"])),)
+            dial = dials[int(row["generation"])]
+            return (Break(dial.number, str(row["cause"]), dial.served),)
         case _:
             return ()
 
@@ -218,17 +245,15 @@ def _longest_absence(rows: Iterable[Row]) -> float:
     return longest
 
 
-def _refusals(rows: Iterable[Row]) -> dict[tuple[str, int], int]:
-    """Find which dial of which agent was refused, and with what status."""
-    dials: Counter[str] = Counter()
-    numbers: dict[int, tuple[str, int]] = {}
+def _refusals(rows: Iterable[Row], dials: Mapping[int, _Dial]) -> dict[tuple[str, int], int]:
+    """Find which dial of which agent was refused, or had not been answered when it ended."""
     refused = {}
     for row in rows:
-        if row["event"] == "link_dialled":
-            dials[str(row["agent_id"])] += 1
-            numbers[int(row["generation"])] = (str(row["agent_id"]), dials[str(row["agent_id"])])
-        elif row["event"] == "link_lost" and row["cause"] in _REFUSALS and int(row["generation"]) in numbers:
-            refused[numbers[int(row["generation"])]] = _REFUSALS[str(row["cause"])]
+        if row["event"] == "link_lost" and (dial := dials.get(int(row["generation"]))) is not None:
+            if row["cause"] in _REFUSALS:
+                refused[dial.agent, dial.own] = _REFUSALS[str(row["cause"])]
+            elif not dial.served and row["cause"] not in _NOT_DONE:
+                refused[dial.agent, dial.own] = SILENT
     return refused
 
 
