@@ -45,6 +45,7 @@ class Pick(Struct, frozen=True):
     exclude: frozenset[str]
     redial: bool = False
     standby: bool = False
+    only: str = ""
 
 
 class Release(Struct, frozen=True):

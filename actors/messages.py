@@ -217,10 +217,11 @@ class MemoryRead(Struct, frozen=True):
 
 
 class TransferCall(Struct, frozen=True):
-    """Move the live call to another agent; answered with `CallTransferred` when the swap has ended."""
+    """Move the live call to another agent, or to the instance at ``url``; answered with `CallTransferred`."""
 
     target: str
     reason: str = ""
+    url: str = ""
 
 
 class EndCall(Struct, frozen=True):

@@ -203,6 +203,7 @@ class Book(Generic[Ref]):
             if entry.health is not Health.DEAD
             and not entry.draining
             and not {entry.url, entry.dial_url} & wish.exclude
+            and (not wish.only or wish.only in {entry.url, entry.dial_url})
             and entry.breaker.allows(now)
         ]
         if not candidates:

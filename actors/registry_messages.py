@@ -34,6 +34,8 @@ class PickInstance(Struct, frozen=True):
     """The caller has lost a link, or could not get one: he may have to wait for his turn, and is told so at once."""
     standby: bool = False
     """For a second link: only where there is room beyond the calls, and taken back when there is none."""
+    only: str = ""
+    """The URL of the one instance that will do; empty: any."""
 
 
 class InstancePicked(Struct, frozen=True):

@@ -201,8 +201,8 @@ class SessionActor(Parent):
     def _pick(self, wish: fx.Pick) -> None:
         holder, urgency = self._holder(wish.generation), self._urgency() if wish.redial else None
         me, generation = self.myAddress, wish.generation
-        pick = PickInstance(me, holder, generation, wish.agent_id, wish.exclude, urgency, wish.standby)
-        self._to_registry(pick)
+        place = (wish.agent_id, wish.exclude, urgency, wish.standby, wish.only)
+        self._to_registry(PickInstance(me, holder, generation, *place))
 
     def _release(self, effect: fx.Release) -> None:
         holder = self._holder(effect.generation)

@@ -22,8 +22,8 @@ def handle_asked(r: Reaction, event: Asked) -> None:
             r.do(Reply(event.token, MemoryRead(dict(r.state.memory))))
         case PatchMemory(patch):
             _patch(r, event.token, patch)
-        case TransferCall(target, reason):
-            _transfer(r, event.token, target, reason)
+        case TransferCall() as wish:
+            _transfer(r, event.token, wish)
         case EndCall():
             r.do(Reply(event.token, CallEnded()))
             session_end.end(r, Verdict.ENDED_BY_OPERATOR)
@@ -43,15 +43,19 @@ def _patch(r: Reaction, token: int, change: object) -> None:
     r.do(Reply(token, MemoryRead(dict(memory))))
 
 
-def _transfer(r: Reaction, token: int, target: str, reason: str) -> None:
-    agent = routing.resolve(target, r.state.settings.persona_agents).agent_id
-    if not target.strip():
-        r.do(Reply(token, CallTransferred(target, "a target is needed")))
-    elif r.state.stage is not Stage.OPEN or r.state.current is None or r.state.swap is not None:
+def _transfer(r: Reaction, token: int, wish: TransferCall) -> None:
+    present, current = r.state.agent, r.state.current
+    agent = routing.resolve(wish.target, r.state.settings.persona_agents).agent_id
+    if not wish.target.strip():
+        r.do(Reply(token, CallTransferred(wish.target, "a target is needed")))
+    elif r.state.stage is not Stage.OPEN or current is None or r.state.swap is not None:
         r.do(Reply(token, CallTransferred(agent, "the call cannot be moved now")))
-    elif agent == r.state.agent:
+    elif agent == present and wish.url in {"", current.instance.url}:
         r.do(Reply(token, CallTransferred(agent)))
     else:
-        r.set(memory=memories.merge_handoff(r.state.memory, {}, r.state.agent))
-        order = Order(SwapReason.TRANSFER, r.state.agent, AgentId(agent), r.moment.now, note=reason, token=token)
-        session_swaps.begin(r, order)
+        order = Order(
+            SwapReason.TRANSFER, present, AgentId(agent), r.moment.now, note=wish.reason, token=token, only=wish.url
+        )
+        if order.leaves:
+            r.set(memory=memories.merge_handoff(r.state.memory, {}, present))
+        session_swaps.begin(r, order, avoid="" if order.leaves else current.instance.url)

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 UNREACHABLE = Crashed(LinkFailed(LinkEnd(FailureKind.UNREACHABLE, Phase.DIALLING, detail="no instance")))
 NOBODY_S = 0.5  # until the registry is asked again
 CLOSE_MARGIN_S = 0.5  # the old link drops its wire at its own deadline; this one only bounds the wait for its exit
-ANNOUNCED = frozenset({SwapReason.HANDOFF, SwapReason.TRANSFER})
 
 
 def begin(r: Reaction, order: Order, *, avoid: str = "") -> None:
@@ -68,7 +67,8 @@ def pick(r: Reaction, swap: Swap) -> None:
     generation = r.next_generation()
     r.set(swap=swap.pick(generation))
     redial = r.state.current is None and (swap.order.reason is SwapReason.FAILOVER or swap.dials > 0)
-    r.do(Pick(generation, swap.target, swap.tried | r.state.barred, redial), StartTimer(Timer.PICK, PICK_S))
+    only = swap.order.only if r.state.current is not None else ""  # who has no agent takes whom he can get
+    r.do(Pick(generation, swap.target, swap.tried | r.state.barred, redial, only=only), StartTimer(Timer.PICK, PICK_S))
 
 
 def handle_queued(r: Reaction, event: PickQueued) -> None:
@@ -128,7 +128,8 @@ def handle_none(r: Reaction, event: NoInstance) -> None:
     r.do(CancelTimer(Timer.PICK))
     on_fallback = swap.target == FALLBACK_AGENT
     if r.state.current is not None:
-        go_back(r, swap, f"{swap.target} cannot be reached" if event.known else f"there is no agent {swap.target}")
+        whom = swap.order.only or swap.target
+        go_back(r, swap, f"{whom} cannot be reached" if event.known else f"there is no agent {swap.target}")
     elif on_fallback and (event.known or swap.order.reason is SwapReason.START):
         _back_off(r, swap, NOBODY_S)  # nobody was dialled, and somebody may be on his way: patience decides
     elif swap.row.when_none is WhenNone.FALL_BACK or (not event.known and (swap.fell_back or not on_fallback)):
@@ -203,7 +204,7 @@ def handle_ready(r: Reaction, event: LinkReady) -> None:
     swap = r.state.swap
     if swap is None or swap.step is not Step.DIALLING or swap.generation != event.generation or not swap.instance:
         return
-    if swap.order.reason in ANNOUNCED and not swap.fell_back:
+    if swap.order.leaves and not swap.fell_back:
         r.do(ToCaller(session_words.handoff_event(swap, r.moment.wall_ms)))
     if r.state.current is not None:
         leave_turns(r, swap)
@@ -280,7 +281,7 @@ def _finish_return(r: Reaction, swap: Swap, replayed: Replayed) -> None:
     r.do(CancelTimer(Timer.SWAP))
     settle(r, swap, Outcome.RETURNED, 0, replayed)
     r.set(swap=None, turns=r.state.turns.cut_over())
-    if swap.order.reason in ANNOUNCED:
+    if swap.order.leaves:
         tell_handoff_failed(r, swap.order.target, swap.error, swap.order.use_id)
 
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from actors.session_state import Session
     from actors.swap import Swap
 
-_CONTINUES = frozenset({SwapReason.FAILOVER, SwapReason.ROTATION, SwapReason.DRAIN, SwapReason.RESUME})
 _GOODBYES = {
     Verdict.NO_AGENT: "We are sorry, none of our agents can be reached just now. Please try again in a few minutes.",
     Verdict.STASH_FULL: "We could not keep up with your messages while no agent was there. Please connect again.",
@@ -41,13 +40,15 @@ def session_init(state: Session, swap: Swap) -> Json:
     }
     if state.settings.traced:
         message["traceparent"] = traceparent(state.id, swap.generation)
-    if swap.order.reason is not SwapReason.START:
+    first = swap.order.reason is SwapReason.START
+    continues = not first and not swap.order.leaves
+    if not first:
         message["restored"] = "partial" if state.turns.tool is not None else "restored"
-    if swap.order.reason in _CONTINUES:
+    if continues:
         message["resume"] = True
     if state.turns.stashed:
         message["pendingText"] = [text.text for text in state.turns.stashed]
-    if state.turns.tool is not None and swap.order.reason in _CONTINUES:
+    if state.turns.tool is not None and continues:
         message["inFlight"] = {"toolName": state.turns.tool.tool, "toolUseId": state.turns.tool.use_id}
     return message
 

@@ -47,7 +47,7 @@ class Order(Struct, frozen=True):
     """What was asked for, and by whom; it does not change.
 
     ``wanted`` is the name as it was written; ``token`` the REST request that waits for the end; ``use_id`` the tool
-    call of the agent that hands over.
+    call of the agent that hands over; ``only`` the URL of the one instance that will do.
     """
 
     reason: SwapReason
@@ -58,6 +58,12 @@ class Order(Struct, frozen=True):
     note: str = ""
     token: int | None = None
     use_id: str = ""
+    only: str = ""
+
+    @property
+    def leaves(self) -> bool:
+        """The caller is to get another agent, and not only another link to his own."""
+        return self.source != self.target
 
 
 class Swap(Struct, frozen=True):

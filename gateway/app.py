@@ -185,7 +185,7 @@ class Gateway:
             on_caller=self._welcome,
             on_bug=self._bug,
             accept=self.admission.judge,
-            on_gone=self.admission.went,
+            on_gone=self._gone,
         )
         limits = SocketLimits(message_bytes=self.settings.message_limit, unread_s=self.settings.unread_s)
         parts.door = FrontDoor(callbacks, limits, self.settings.head_s)
@@ -306,6 +306,7 @@ class Gateway:
             "actors": self.base.statistics()["actors"],
             "lag_ms": round(self.pulse.lag_s * 1000),
             "drain": self.drain.state.value,
+            "chaos": self.settings.chaos,
             "began": self._began_ms,
         }
 
@@ -338,6 +339,10 @@ class Gateway:
     def _welcome(self, client: ClientSocket, head: RequestHead) -> None:
         self.admission.came(head.remote)
         self.reception.welcome(client, head)
+
+    def _gone(self, remote: str, code: int) -> None:
+        self.admission.went(remote)
+        self.meters.closed(code)
 
     async def _end_calls(self) -> None:
         """Tell every live call to come back elsewhere, and wait for their ends."""

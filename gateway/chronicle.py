@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from actors.ids import SessionId
+    from actors.ports import RelayCounters
     from actors.receipt import Receipt
     from supervisor.events import SupervisionEvent
 
@@ -254,4 +255,13 @@ def _ended(event: SessionEnded) -> Step:
         "swaps": event.swaps,
         "causes": list(event.causes),
         "duration_s": round(event.duration_s, 1),
+        **(_measured(event.counters) if event.counters is not None else {}),
+    }
+
+
+def _measured(counters: RelayCounters) -> Step:
+    return {
+        "frames": {"to_agent": counters.to_agent_frames, "to_caller": counters.to_caller_frames},
+        "dropped": counters.dropped_frames,
+        "added": {direction: delays.describe() for direction, delays in counters.delays.items()},
     }

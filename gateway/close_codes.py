@@ -56,6 +56,13 @@ TO_AGENT: Final[dict[Verdict, Close]] = {
 }
 
 
+KNOWN: Final = frozenset(
+    {GOING_AWAY, PROTOCOL_ERROR, NO_CODE, ABNORMAL, INVALID_DATA, POLICY_VIOLATION, TOO_BIG, UNREAD}
+    | {close.code for close in TO_CALLER.values()}
+)
+"""Those that callers' sockets end with, for labels."""
+
+
 def is_valid_received(code: int) -> bool:
     """Whether a peer may put ``code`` into a close frame (RFC 6455 sections 7.4.1 and 7.4.2)."""
     return code in _MAY_BE_SENT or 3000 <= code <= 4999

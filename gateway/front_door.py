@@ -80,8 +80,8 @@ class Callbacks:
     """A caller's socket is open; give it a sink, or begin to close it."""
     on_bug: Callable[[BaseException], None]
     accept: Callable[[RequestHead], Refusal | None] = lambda head: None  # noqa: ARG005
-    on_gone: Callable[[str], None] = lambda remote: None  # noqa: ARG005
-    """The socket of a caller from that address has ended."""
+    on_gone: Callable[[str, int], None] = lambda remote, code: None  # noqa: ARG005
+    """The socket of a caller from that address has ended, with that close code."""
 
 
 class FrontDoor:
@@ -145,10 +145,10 @@ class FrontDoor:
         self._gone.clear()
         self.callbacks.on_caller(client, head)
 
-    def forget(self, client: ClientSocket, remote: str) -> None:
+    def forget(self, client: ClientSocket, remote: str, code: int) -> None:
         """The caller's socket has ended."""
         self._clients.discard(client)
-        self.callbacks.on_gone(remote)
+        self.callbacks.on_gone(remote, code)
         if not self._clients:
             self._gone.set()
 
@@ -170,7 +170,7 @@ class _CallerSocket(ClientSocket):
             self._door.welcome(self, head)
 
     def on_end(self, cause: Cause, code: int, reason: str) -> None:
-        self._door.forget(self, self._remote)
+        self._door.forget(self, self._remote, code)
         super().on_end(cause, code, reason)
 
 

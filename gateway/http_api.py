@@ -199,10 +199,13 @@ class Api:
         return web.json_response({"success": True, "sessionId": request.match_info["id"], "timestamp": iso_now()})
 
     async def transfer(self, request: web.Request) -> web.Response:
-        """Move the live call; answers when the caller is with the other agent, or has stayed."""
+        """Move the live call; answers when the caller is with the other agent or instance, or has stayed."""
         body = await json_object(request)
         target = an_id(body.get("targetAgent"), "targetAgent")
-        message = TransferCall(target, str(body.get("reason") or "")[:500])
+        url = body.get("targetUrl") or ""
+        if not isinstance(url, str) or len(url) > MAX_URL:
+            raise ApiError(400, f"targetUrl must be text of at most {MAX_URL} characters")
+        message = TransferCall(target, str(body.get("reason") or "")[:500], url)
         answer = await self._ask_session(request, message, CallTransferred, TRANSFER_S)
         if answer.error:
             raise ApiError(409, answer.error)

@@ -11,9 +11,10 @@ from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram
 
 from actors.session_events import LinkDialled, LinkLost, SessionBegan, SessionEnded, SwapEnded
 from actors.verdict import Verdict
+from gateway import close_codes
 from gateway.close_codes import TO_CALLER
 from supervisor import events
-from supervisor.reasons import Crashed, ExitReason, Killed, Normal, Shutdown, StartFailed, is_abnormal
+from supervisor.reasons import Crashed, ExitReason, Killed, Normal, Shutdown, StartFailed
 
 if TYPE_CHECKING:
     from actors.ids import SessionId
@@ -23,6 +24,9 @@ MAX_AGENTS: Final = 64  # distinct agent names in labels; what comes after them 
 MAX_EXITS: Final = 1024  # exits whose restart has not been announced
 GAP_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0)
 SESSION_DEPTH: Final = 2  # node/sessions/<id>
+SPECS: Final = ("store", "registry", "sessions")  # the actors that are started again
+ABNORMAL: Final = ("crashed", "killed", "start_failed")
+REFUSALS: Final = frozenset({"draining", "full", "objective", "origin", "token", "address", "rate", "tree"})
 
 
 class AgentNames:
@@ -51,6 +55,7 @@ class Meters:
             collector(registry=registry)
         self._started = _Counter(registry, "sessions_started", "Sessions that began.", "kind")
         self._ended = _Counter(registry, "sessions_ended", "Sessions that ended.", "code", "verdict")
+        self._closed = _Counter(registry, "caller_sockets_closed", "Callers' sockets that ended.", "code")
         self._dials = _Counter(registry, "links_dialled", "Dials to agents.", "agent", "reason")
         self._lost = _Counter(registry, "links_lost", "Links that ended without being asked to.", "agent", "cause")
         self._swaps = _Counter(registry, "swaps", "Changes of link.", "reason", "outcome")
@@ -60,6 +65,7 @@ class Meters:
         self._refused = _Counter(registry, "admission_refusals", "Callers who were not admitted.", "reason")
         self._gap = _histogram(registry, "swap_gap_seconds", "Time without an agent in one swap.")
         self._took = _histogram(registry, "swap_duration_seconds", "From the wish for another link to its end.")
+        self._begin_at_zero()
 
     def observe(self, _: SessionId, event: object) -> None:
         """Count one event of a session."""
@@ -91,16 +97,28 @@ class Meters:
             case _:
                 pass  # the log has it
 
+    def _begin_at_zero(self) -> None:
+        """Show what alerts look at before it happens: a series that begins with 1 has not grown for Prometheus."""
+        for verdict in Verdict:
+            self._ended.child(str(TO_CALLER[verdict].code), verdict.value)
+        for spec in SPECS:
+            self._spent.child(spec)
+            for reason in ABNORMAL:
+                self._restarts.child(spec, reason)
+        for reason in REFUSALS:
+            self._refused.child(reason)
+
     def refuse(self, reason: str) -> None:
         """Count a caller who was not admitted; ``reason`` is one of a few words of ours."""
         self._refused.count(reason)
 
+    def closed(self, code: int) -> None:
+        """Count the end of a caller's socket; what a caller makes up is ``other``."""
+        self._closed.count(str(code) if code in close_codes.KNOWN else "other")
+
     def _exit(self, path: str, reason: ExitReason) -> None:
         spec, word = spec_of(path), _word(reason)
         self._exits.count(spec, word)
-        if spec == "session" and is_abnormal(reason):  # it could not say so itself
-            verdict = Verdict.OUR_BUG
-            self._ended.count(str(TO_CALLER[verdict].code), verdict.value)
         if len(self._reasons) < MAX_EXITS and path.count("/") < SESSION_DEPTH:  # sessions and links never restart
             self._reasons[path] = word
 
@@ -142,12 +160,16 @@ class _Counter:
         self._counter = Counter(name, documentation, labels, namespace="understudy", registry=registry)
         self._children: dict[tuple[str, ...], Counter] = {}
 
-    def count(self, *values: str) -> None:
-        """Add one."""
+    def child(self, *values: str) -> Counter:
+        """The series with these labels; there from now on, with 0."""
         child = self._children.get(values)
         if child is None:
             child = self._children[values] = self._counter.labels(*values)
-        child.inc()
+        return child
+
+    def count(self, *values: str) -> None:
+        """Add one."""
+        self.child(*values).inc()
 
 
 def _histogram(registry: CollectorRegistry, name: str, documentation: str) -> Histogram:

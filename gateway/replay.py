@@ -58,15 +58,19 @@ class _Watched(Gateway):
         quiet = {"otlp_endpoint": "", "langfuse_public_key": "", "langfuse_secret_key": "", "history_calls": 0}
         super().__init__(load(host="127.0.0.1", port=0, park_s=park_s, data_dir=Path(folder), store="memory", **quiet))
         self.recorder = Recorder(self.ports.now, words=False)
-        self.dialled: frozenset[int] = frozenset()
+        self.dialled: list[int] = []
+        """Generations, by dial."""
+        self.place = ("", "")
+        """The agent and the URL that were dialled last."""
         self.swaps = 0
 
     def observe(self, session_id: SessionId, event: object) -> None:
         super().observe(session_id, event)
         self.recorder.note(event)
         match event:
-            case LinkDialled(generation=generation):
-                self.dialled |= {generation}
+            case LinkDialled(agent_id=agent, url=url, generation=generation):
+                self.dialled.append(generation)
+                self.place = (agent, url)
             case SwapEnded():
                 self.swaps += 1
 
@@ -83,6 +87,8 @@ class _Stage:
     caller: ReplayCaller
     gateway: _Watched | None = None
     agents: Mapping[str, StandIn] = field(default_factory=dict)
+    urls: Mapping[str, list[str]] = field(default_factory=dict)
+    """Of stand-ins and real agents."""
     skipped: list[str] = field(default_factory=list)
 
 
@@ -127,9 +133,10 @@ async def play(script: Script, real: Mapping[str, list[str]]) -> tuple[Ending, l
             gateway = _Watched(folder, script.away_s)
             await gateway.start()
             try:
-                await _register(gateway, {**real, **{name: agent.urls for name, agent in agents.items()}})
+                urls = {**real, **{name: agent.urls for name, agent in agents.items()}}
+                await _register(gateway, urls)
                 async with ReplayCaller(f"ws://127.0.0.1:{gateway.port}/sonic") as caller:
-                    stage = _Stage(caller, gateway, agents)
+                    stage = _Stage(caller, gateway, agents, urls)
                     await _perform(stage, script)
                 await _until(lambda: not len(gateway.reception.calls), script.away_s + MARGIN_S)
                 ending = gateway.ending()
@@ -184,7 +191,7 @@ async def _take(stage: _Stage, step: Step) -> None:
             for agent in stage.agents.values():
                 await agent.hand_over(target)
         case Transfer(target):
-            await _ask(stage, TransferCall(target), f"transfer to {target}")
+            await _ask(stage, TransferCall(target, url=_other_place(stage, target)), f"transfer to {target}")
         case Break():
             await _break(stage, step)
         case Await(swaps):
@@ -195,20 +202,30 @@ async def _take(stage: _Stage, step: Step) -> None:
 
 
 async def _break(stage: _Stage, step: Break) -> None:
-    code = _HANG_UPS.get(step.cause)
+    code, gateway = _HANG_UPS.get(step.cause), stage.gateway
     if code is not None and stage.agents:
         for agent in stage.agents.values():
             await agent.hang_up(code)
-    elif step.cause == "killed":
-        if stage.gateway is not None:
-            await _until(lambda: step.generation in _dialled(stage))
-        await _ask(stage, KillChild(f"link-{step.generation}"), f"kill of link {step.generation}", 0.0)
-    elif stage.gateway is None or not await _until(lambda: _cut(stage, step.generation)):
-        stage.skipped.append(f"{step.cause} of link {step.generation}")
+    elif gateway is None or not await _until(lambda: len(gateway.dialled) >= step.dial):
+        stage.skipped.append(f"{step.cause}: link {step.dial}")
+    else:
+        await _end_link(stage, gateway.dialled[step.dial - 1], step)
 
 
-def _dialled(stage: _Stage) -> frozenset[int]:
-    return stage.gateway.dialled if stage.gateway is not None else frozenset()
+async def _end_link(stage: _Stage, generation: int, step: Break) -> None:
+    if step.cause == "killed":
+        await _ask(stage, KillChild(f"link-{generation}"), "", 0.0)
+    elif not step.served and stage.agents:
+        for agent in stage.agents.values():
+            agent.tear()
+    elif not await _until(lambda: _cut(stage, generation)):
+        stage.skipped.append(f"{step.cause}: link {step.dial}")
+
+
+def _other_place(stage: _Stage, target: str) -> str:
+    """Find the instance to which a call that is with that agent already was moved; empty: it was with another agent."""
+    agent, present = stage.gateway.place if stage.gateway is not None else ("", "")
+    return next((url for url in stage.urls.get(target, ()) if agent == target and url != present), "")
 
 
 def _cut(stage: _Stage, generation: int) -> bool:

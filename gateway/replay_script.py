@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
     Row: TypeAlias = Mapping[str, Any]
 
+_SERVED: Final = frozenset({"done", "fell_back"})
 _HANDOVERS: Final = frozenset({"handoff", "transfer"})
 _REFUSALS: Final = {"unreachable": 503, "rejected": 400}
 _NOT_DONE: Final = {*_REFUSALS, "crashed"}  # whether a bug of ours is still there is the question
+SILENT: Final = 0  # in place of a status: the agent takes the link, and never says that it is ready
 FRAME_BYTES: Final = 640  # 20 ms of the caller's audio
 MAX_SPREAD_S: Final = 0.5  # eight frames take no longer, unless he was silent before
 _ALIKE: Final = {"half_open": "broken"}  # one row of the failure table; only the wait for it differs
@@ -62,10 +64,15 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """A link ends for a reason of the failure table."""
+    """The link of the n-th dial ends for a reason of the failure table.
 
-    generation: int
+    Not its generation: that counts wishes for which there was no instance, too, and those depend on the moment.
+    """
+
+    dial: int
     cause: str
+    served: bool = True
+    """The caller had been given to it; else its agent had not answered yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +112,10 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """Steps with their seconds, the agents by instances, the refusals of the n-th dial of an agent, and the ending."""
+    """Steps with their seconds, the agents by instances, the refusals of the n-th dial of an agent, and the ending.
+
+    A refusal is an HTTP status, or `SILENT`.
+    """
 
     steps: tuple[tuple[float, Step], ...]
     seconds: float
@@ -123,12 +133,13 @@ def script_of(document: Mapping[str, object]) -> Script:
         rows = cast("list[Row]", document["events"])
         frames = cast("list[tuple[float, int, int]]", document["frames"])
         steps: list[tuple[float, Step]] = list(_speech(frames))
-        steps += [(float(row["t"]), step) for row in rows for step in _steps(row)]
+        dials = _dials(rows)
+        steps += [(float(row["t"]), step) for row in rows for step in _steps(row, dials)]
         swapped = [row for row in rows if row["event"] == "swap_ended" and row["outcome"] != "abandoned"]
         steps += [(float(row["t"]), Await(number)) for number, row in enumerate(swapped, 1)]
         seconds = float(cast("float", document["seconds"]))
         lost = int(cast("int", document.get("lost", 0)))
-        refusals = _refusals(rows)
+        refusals = _refusals(rows, dials)
         agents = _agents(rows)
         ending = ending_of(rows)
         if document["reason"] == CRASHED:
@@ -153,7 +164,32 @@ def ending_of(rows: Iterable[Row]) -> Ending:
     return Ending(tuple(swaps), tuple(causes), code)
 
 
-def _steps(row: Row) -> Iterable[Step]:  # noqa: PLR0911 - one branch per kind of event
+@dataclass(slots=True)
+class _Dial:
+    """One dial of a call: the n-th, and the n-th of its agent."""
+
+    number: int
+    agent: str
+    own: int
+    served: bool = False
+
+
+def _dials(rows: Iterable[Row]) -> dict[int, _Dial]:
+    """Read the dials of a call, by generation."""
+    found: dict[int, _Dial] = {}
+    own: Counter[str] = Counter()
+    newest: _Dial | None = None
+    for row in rows:
+        if row["event"] == "link_dialled":
+            own[str(row["agent_id"])] += 1
+            newest = _Dial(len(found) + 1, str(row["agent_id"]), own[str(row["agent_id"])])
+            found[int(row["generation"])] = newest
+        elif row["event"] == "swap_ended" and row["outcome"] in _SERVED and newest is not None:
+            newest.served = True
+    return found
+
+
+def _steps(row: Row, dials: Mapping[int, _Dial]) -> Iterable[Step]:  # noqa: PLR0911 - one branch per kind of event
     match row["event"]:
         case "caller_chose":
             return (Say({"type": "select_workflow", "workflowId": row["wanted"]}),)
@@ -175,8 +211,9 @@ def _steps(row: Row) -> Iterable[Step]:  # noqa: PLR0911 - one branch per kind o
             return (HandOver(str(row["target"])),)
         case "routed" if row["reason"] == "transfer":
             return (Transfer(str(row["agent_id"])),)
-        case "link_lost" if row["cause"] not in _NOT_DONE:
-            return (Break(int(row["generation"]), str(row["cause"])),)
+        case "link_lost" if row["cause"] not in _NOT_DONE and int(row["generation"]) in dials:
+            dial = dials[int(row["generation"])]
+            return (Break(dial.number, str(row["cause"]), dial.served),)
         case _:
             return ()
 
@@ -208,17 +245,15 @@ def _longest_absence(rows: Iterable[Row]) -> float:
     return longest
 
 
-def _refusals(rows: Iterable[Row]) -> dict[tuple[str, int], int]:
-    """Find which dial of which agent was refused, and with what status."""
-    dials: Counter[str] = Counter()
-    numbers: dict[int, tuple[str, int]] = {}
+def _refusals(rows: Iterable[Row], dials: Mapping[int, _Dial]) -> dict[tuple[str, int], int]:
+    """Find which dial of which agent was refused, or had not been answered when it ended."""
     refused = {}
     for row in rows:
-        if row["event"] == "link_dialled":
-            dials[str(row["agent_id"])] += 1
-            numbers[int(row["generation"])] = (str(row["agent_id"]), dials[str(row["agent_id"])])
-        elif row["event"] == "link_lost" and row["cause"] in _REFUSALS and int(row["generation"]) in numbers:
-            refused[numbers[int(row["generation"])]] = _REFUSALS[str(row["cause"])]
+        if row["event"] == "link_lost" and (dial := dials.get(int(row["generation"]))) is not None:
+            if row["cause"] in _REFUSALS:
+                refused[dial.agent, dial.own] = _REFUSALS[str(row["cause"])]
+            elif not dial.served and row["cause"] not in _NOT_DONE:
+                refused[dial.agent, dial.own] = SILENT
     return refused
 
 

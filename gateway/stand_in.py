@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
 
+from gateway.replay_script import SILENT
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
@@ -26,6 +28,7 @@ class StandIn:
         self._refusals = refusals
         self._dials = 0
         self._links: list[ServerConnection] = []
+        self._mute: set[ServerConnection] = set()
 
     async def hand_over(self, target: str) -> None:
         """Ask for a hand-off on the newest link."""
@@ -38,12 +41,20 @@ class StandIn:
         for link in self._links[-1:]:
             await link.close(code)
 
+    def tear(self) -> None:
+        """Break the newest link as a network would."""
+        for link in self._links[-1:]:
+            link.transport.abort()
+
     async def refuse(self, link: ServerConnection, request: Request) -> Response | None:
         """Refuse the dials that were refused, and answer probes."""
         if request.path == "/health":
             return link.respond(HTTPStatus.OK, json.dumps({"status": "healthy", "agent": self.agent_id}))
         self._dials += 1
         status = self._refusals.get(self._dials)
+        if status == SILENT:
+            self._mute.add(link)
+            return None
         return None if status is None else link.respond(HTTPStatus(status), "as recorded\n")
 
     async def take(self, link: ServerConnection) -> None:
@@ -52,12 +63,13 @@ class StandIn:
         try:
             async for frame in link:
                 message = json.loads(frame) if isinstance(frame, str) else {}
-                if message.get("type") == "session_init":
+                if message.get("type") == "session_init" and link not in self._mute:
                     await link.send(json.dumps({"type": "connected", "sessionId": message["sessionId"]}))
         except ConnectionClosed:
             pass  # how it was broken is the gateway's to see
         finally:
             self._links.remove(link)
+            self._mute.discard(link)
 
 
 @asynccontextmanager

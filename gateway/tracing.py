@@ -28,6 +28,8 @@ from actors.session_events import (
     LinkDialled,
     LinkEnded,
     LinkLost,
+    Parked,
+    Resumed,
     Routed,
     SessionBegan,
     SessionEnded,
@@ -120,6 +122,8 @@ class Tracing:
                     span.end()
             case SwapEnded(receipt=receipt):
                 self._swap(session_id, call, receipt)
+            case Parked() | Resumed():
+                call.root.add_event(type(event).__name__.lower())
             case TranscriptLine(role=role, text=text) if self._content:
                 _say(call, role, mask(text[:MAX_WORDS]))
             case SessionEnded():

@@ -1,6 +1,8 @@
 // What an operator may do. Each is confirmed in a dialog, and told in a line below; the gateway logs it.
 
 import { byId, h } from './dom.js';
+import { placesFor } from './model.js';
+import { count } from './words.js';
 
 export class Actions {
   constructor({ api, model, onShowCalls }) {
@@ -15,18 +17,22 @@ export class Actions {
   }
 
   moveCall(id) {
-    const present = this.model.session(id)?.agent;
-    const agents = [...new Set(this.model.agents.map((agent) => agent.id))].filter((agent) => agent !== present).sort();
-    const field = h('select', { name: 'agent', id: 'dialog-field' }, ...agents.map((agent) => h('option', { value: agent }, agent)));
+    const { agents, instances } = placesFor(this.model.session(id), this.model.agents);
+    const places = [
+      ['Agent, any instance', agents.map((agent) => h('option', { value: agent }, agent))],
+      ['One instance', instances.map((place) => h('option', { value: `${place.id} ${place.url}` }, `${place.id} · ${place.url} · ${count(place.links)} calls`))],
+    ].filter(([, options]) => options.length);
+    const field = h('select', { name: 'place', id: 'dialog-field' }, ...places.map(([label, options]) => h('optgroup', { label }, ...options)));
     this.#ask({
       title: 'Move this call',
-      text: `The caller goes on with another agent, who is told all that ${present ?? 'this one'} knows. If it cannot be reached, the caller stays.`,
-      field: agents.length ? labelled('To agent', field) : h('p.problem', {}, 'There is no other agent to move it to.'),
+      text: 'Another agent is told all that the present one knows; another instance of the same agent takes over in silence. If it cannot be reached, the caller stays.',
+      field: places.length ? labelled('To', field) : h('p.problem', {}, 'There is no other agent or instance to move it to.'),
       confirm: 'Move call',
-      blocked: !agents.length,
+      blocked: !places.length,
       run: async (values) => {
-        const answer = await this.api.send('POST', `/api/sessions/${id}/transfer`, { targetAgent: values.get('agent'), reason: 'operator' });
-        return `The call is with ${answer.targetAgent} now.`;
+        const [targetAgent, targetUrl = ''] = values.get('place').split(' ');
+        const answer = await this.api.send('POST', `/api/sessions/${id}/transfer`, { targetAgent, targetUrl, reason: 'operator' });
+        return `The call is with ${answer.targetAgent}${targetUrl ? ` at ${targetUrl}` : ''} now.`;
       },
     });
   }
@@ -101,7 +107,7 @@ export class Actions {
   }
 
   killLink(id) {
-    this.#kill(`the newest link of ${id}`, { kind: 'link', session: id });
+    this.#kill(`the newest link of ${id}`, { link_of: id });
   }
 
   #kill(what, body) {
@@ -112,7 +118,7 @@ export class Actions {
       danger: true,
       run: async () => {
         const answer = await this.api.send('POST', '/admin/chaos/kill', body);
-        return `Killed ${answer.actor} #${answer.incarnation}.`;
+        return `Killed ${answer.killed}.`;
       },
     });
   }

@@ -141,9 +141,6 @@ const stream = new Stream({
   api,
   onEvent(kind, data) {
     model.take(kind, data, Date.now());
-    if (kind === 'snapshot') {
-      askForChaos();
-    }
     if (kind === 'event' && TOLD.has(data.event) && view.selected === `${SESSIONS}/${data.session}`) {
       setText(byId('spoken'), eventWords(data).title);
     }
@@ -168,13 +165,6 @@ function refused(problem, status) {
     api.token = token;
     stream.start();
   });
-}
-
-/** Whether actors may be killed here is said by the snapshot, or by the gateway's health. */
-async function askForChaos() {
-  const health = await api.get('/health').catch(() => ({}));
-  model.chaos ||= health.chaos === true;
-  draw();
 }
 
 // --- set up ---

@@ -132,7 +132,7 @@ export class DetailView {
       this.#badge(parts.badge, row);
       actions.querySelectorAll('button').forEach((button) => { button.disabled = over; });
       actions.querySelectorAll('.chaos').forEach((button) => { button.hidden = !this.model.chaos; });
-      this.#facts(parts.facts, row ? callFacts(row, this.now()) : [['State', this.problem || 'The call is over']]);
+      this.#facts(parts.facts, row ? callFacts(row, this.now()) : overFacts(this.story?.steps.at(-1), this.problem));
       this.#drawRibbon(parts);
       if (shown !== this.story) {
         shown = this.story;
@@ -156,7 +156,7 @@ export class DetailView {
     return h(
       'div.actions',
       {},
-      this.#button('Move to agent…', 'swap', () => this.actions.moveCall(id)),
+      this.#button('Move call…', 'swap', () => this.actions.moveCall(id)),
       this.#button('End call…', 'end', () => this.actions.endCall(id)),
       this.#killButton(path, 'Kill session…'),
       this.#button('Kill link…', 'broken', () => this.actions.killLink(id), '', '.chaos.danger'),
@@ -319,6 +319,24 @@ function callFacts(row, now) {
     ['Stashed', bytes(row.stashed)],
     ['Dropped', `${count(row.dropped)} frames`],
     ['Incarnation', row.incarnation],
+  ];
+}
+
+/** What is left to say of a call that is over; `end` is its last step. */
+function overFacts(end, problem) {
+  if (end?.event !== 'ended') {
+    return [['State', problem || 'The call is over']];
+  }
+  const added = (direction) => delayWords([end.added?.[direction]?.p50_ms, end.added?.[direction]?.p99_ms]);
+  return [
+    ['Ended', plain(end.verdict)],
+    ['Close code', end.code],
+    ['Duration', span(end.duration_s * 1000)],
+    ['Swaps', end.swaps],
+    ['Links lost', end.causes.length ? end.causes.map((cause) => plain(cause)).join(', ') : 'none'],
+    ['Dropped', `${count(end.dropped)} frames`],
+    ['Added ms, in', added('to_agent')],
+    ['Added ms, out', added('to_caller')],
   ];
 }
 

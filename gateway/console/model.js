@@ -24,7 +24,6 @@ export class Model {
     this.totals = {};
     this.series = {};
     this.events = [];
-    this.chaos = false;
     this.skew = 0;
   }
 
@@ -38,7 +37,6 @@ export class Model {
       this.clear();
       this.events = data.recent ?? [];
       this.series = data.series ?? {};
-      this.chaos = data.chaos === true;
     }
     this.skew = data.at - now;
     for (const [path, fields] of Object.entries(data.actors ?? {})) {
@@ -61,6 +59,11 @@ export class Model {
         yield row;
       }
     }
+  }
+
+  /** Whether actors may be killed here. */
+  get chaos() {
+    return this.totals.chaos === true;
   }
 
   session(id) {
@@ -147,6 +150,15 @@ export function matches(row, filter, now) {
   }
   const words = filter.text.toLowerCase().split(/\s+/).filter(Boolean);
   return words.every((word) => `${row.name} ${row.agent} ${row.state} ${row.url ?? ''}`.toLowerCase().includes(word));
+}
+
+/** Where a call may be moved: {agents, instances}, without where it is and without what is on its way out. */
+export function placesFor(call, known) {
+  const there = known.filter((place) => place.status === 'healthy').sort((a, b) => a.id.localeCompare(b.id) || a.url.localeCompare(b.url));
+  return {
+    agents: [...new Set(there.map((place) => place.id))].filter((agent) => agent !== call?.agent),
+    instances: there.filter((place) => place.id !== call?.agent || place.url !== call.url),
+  };
 }
 
 const ORDERS = {

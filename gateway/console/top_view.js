@@ -24,6 +24,7 @@ export class TopView {
     setText(byId('figure-added_p99_ms'), figure(newest('added_p99_ms')));
     setData(byId('card-failed'), 'alarm', String((newest('failed') ?? 0) > 0));
     for (const name of FIGURES) {
+      setText(byId(`most-${name}`), mostWords(name, series));
       drawLine(byId(`line-${name}`), series[name] ?? [], series.points ?? 180);
     }
     this.#drawAgents(model.agents, selected);
@@ -100,6 +101,17 @@ export function linePath(values, points, width = WIDTH, height = HEIGHT) {
     pen = 'L';
   });
   return path;
+}
+
+/** The highest point of a line, which gives it its scale. */
+export function mostWords(name, series) {
+  const values = (series[name] ?? []).filter((value) => value !== null);
+  if (!values.length) {
+    return '';
+  }
+  const most = Math.max(...values);
+  const words = { calls: count, added_p99_ms: figure }[name] ?? ((value) => rate(value, series.step_s));
+  return `max ${words(most)}`;
 }
 
 function drawLine(svg, values, points) {

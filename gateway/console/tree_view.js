@@ -114,7 +114,8 @@ export class TreeView {
     setData(view.fold, 'folds', folds === null ? 'no' : folds ? 'open' : 'shut');
     view.mark(health);
     setText(view.name, row.name);
-    setText(view.note, row.incarnation > 1 ? `#${row.incarnation}` : '');
+    setText(view.note, `#${row.incarnation}`);
+    setData(view.note, 'first', String(row.incarnation === 1));
     setText(cells.state, stateWords(row.state));
     setText(cells.agent, row.agent ?? '');
     const call = row.kind === 'session';
@@ -206,7 +207,7 @@ function buildRow(body) {
   const fold = h('span.fold', { 'aria-hidden': 'true' });
   const mark = h('span.mark');
   const name = h('span.name');
-  const note = h('span.note');
+  const note = h('span.note', { title: 'Incarnation' });
   const cells = { name: h('div.cell.c-name', { role: 'gridcell' }, fold, mark, name, note) };
   for (const column of COLUMNS.slice(1)) {
     cells[column] = h(`div.cell.c-${column}`, { role: 'gridcell' });

@@ -20,8 +20,8 @@ def beat(book, now, **fields):
     return book.beat(Heartbeat(TRIAGE, **fields), now, int(now * 1000))
 
 
-def pick(book, holder="s/1", now=0.0, exclude=()):
-    return book.pick(PickInstance(None, holder, 1, TRIAGE, frozenset(exclude)), holder, now)
+def pick(book, holder="s/1", now=0.0, exclude=(), only=""):
+    return book.pick(PickInstance(None, holder, 1, TRIAGE, frozenset(exclude), only=only), holder, now)
 
 
 @pytest.fixture
@@ -51,6 +51,14 @@ def test_the_least_loaded_serves_and_equals_take_turns(book):
     assert sorted(urls) == [ONE, ONE, TWO, TWO]
     book.release("s/0", Instance(TRIAGE, urls[0]), None, 0.0)
     assert pick(book, "s/9").url == urls[0]
+
+
+def test_where_one_instance_is_asked_for_no_other_is_given(book):
+    register(book, ONE)
+    register(book, TWO)
+    assert [pick(book, f"s/{number}", only=TWO).url for number in range(3)] == [TWO] * 3
+    book.drain(TRIAGE, TWO, undo=False)
+    assert pick(book, "s/9", only=TWO) is None
 
 
 def test_calls_of_another_gateway_count_as_load(book):

@@ -408,6 +408,43 @@ def test_a_transfer_from_outside_really_moves_the_call(live):
     assert live.stage.outside.last(CallTransferred).error == ""
 
 
+def test_a_call_is_moved_to_another_instance_of_its_agent_in_silence(live):
+    live.agents["banking"] = ["b1", "b2", "b3"]
+    live.ask(TransferCall("banking", "console", "b3"))
+    assert live.stage.outside.last(CallTransferred) == CallTransferred("banking")
+    assert live.dialer.urls == ["b1", "b3"]
+    assert live.wire.sent[0]["resume"] is True
+    assert not live.relay.told("handoff_event")
+    assert live.state.record.last.reason is SwapReason.TRANSFER
+
+
+@pytest.mark.parametrize("url", ["b2", "b1 by another name"])
+def test_a_call_stays_where_the_instance_asked_for_cannot_be_had(live, url):
+    live.agents["banking"] = ["b1", "b2"]
+    live.dialer.behaviour["b2"] = FailureKind.UNREACHABLE
+    live.ask(TransferCall("banking", "console", url))
+    assert live.stage.outside.last(CallTransferred).error == f"{url} cannot be reached"
+    assert (live.state.name, live.state.current.instance.url) == ("live", "b1")
+    assert not live.relay.told("error")
+
+
+def test_a_call_is_moved_to_one_instance_of_another_agent(live):
+    live.agents["mortgage"] = ["m1", "m2"]
+    live.ask(TransferCall("mortgage", "console", "m2"))
+    assert live.dialer.urls == ["b1", "m2"]
+    assert live.relay.told("handoff_event")[-1]["target"] == "mortgage"
+
+
+def test_who_loses_his_agent_while_he_is_moved_takes_any_instance(live):
+    live.agents["banking"] = ["b1", "b2", "b3"]
+    live.dialer.behaviour["b3"] = "manual"
+    old = live.wire
+    live.ask(TransferCall("banking", "console", "b3"))
+    live.do(old.end, FailureKind.BROKEN)
+    live.do(live.dialer.attempts[-1].refuse)
+    assert (live.state.name, live.state.current.instance.url) == ("live", "b2")
+
+
 def test_memory_is_read_and_patched_from_outside(live):
     live.ask(PatchMemory({"favourite": "tea"}))
     assert live.stage.outside.last(MemoryRead).memory["favourite"] == "tea"

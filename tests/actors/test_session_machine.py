@@ -172,7 +172,17 @@ class Calls(RuleBasedStateMachine):
         self.feed(TimerDue(name))
         self.overdue = False
 
-    @rule(request=st.sampled_from([ReadMemory(), PatchMemory({"a": 1}), TransferCall("idv"), TransferCall("")]))
+    @rule(
+        request=st.sampled_from(
+            [
+                ReadMemory(),
+                PatchMemory({"a": 1}),
+                TransferCall("idv"),
+                TransferCall(""),
+                TransferCall("triage", url="ws://2"),
+            ]
+        )
+    )
     def outside(self, request):
         self.feed(Asked(1, request))
 

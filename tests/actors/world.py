@@ -168,7 +168,7 @@ class Registry(Supervised):
         if not isinstance(message, PickInstance) or self.world.registry_silent:
             return
         known = list(self.world.agents.get(message.agent_id, ()))
-        free = [url for url in known if url not in message.exclude]
+        free = [url for url in known if url not in message.exclude and message.only in {"", url}]
         if free:
             answer = InstancePicked(message.request, Instance(message.agent_id, free[0]))
         else:

@@ -3,8 +3,11 @@
 import asyncio
 import json
 from contextlib import asynccontextmanager
+from urllib.parse import quote
 
+import aiohttp
 import pytest
+from loguru import logger
 
 from gateway.app import Gateway
 from gateway.config import Settings
@@ -51,14 +54,44 @@ async def see(page, text):
     await page.wait_true(f"{DETAIL}.includes({json.dumps(text)})")
 
 
+async def press(page, name):
+    """Press the button of that name when it is there, and confirm."""
+    button = (
+        "[...document.querySelectorAll('button')].find((b) => b.checkVisibility() && "
+        f"[b.getAttribute('aria-label'), b.textContent].includes({json.dumps(name)}))"
+    )
+    await page.wait_true(f"Boolean({button})")
+    await page.run(f"{button}.click()")
+    await confirm(page)
+
+
+async def told(page, words):
+    await page.wait_true(f"document.getElementById('told').textContent === {json.dumps(words)}")
+
+
 async def confirm(page):
     await page.click("#dialog-confirm")
     await page.wait_true("!document.getElementById('dialog').open")
 
 
+async def kill_link(gateway, session_id):
+    """Kill the newest link of a call, as somebody at another desk would."""
+    url = f"http://127.0.0.1:{gateway.port}/admin/chaos/kill"
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    body = {"link_of": session_id}
+    async with aiohttp.ClientSession(headers=headers) as client, client.post(url, json=body) as answer:
+        assert answer.status == 202
+
+
+def times(words):
+    """How often something is told in the life of the call."""
+    titles = "[...document.querySelectorAll('#panel-life .title')]"
+    return f"{titles}.filter((title) => title.textContent === {json.dumps(words)}).length"
+
+
 async def test_an_operator_finds_a_call_sees_it_fail_over_and_moves_it(tmp_path):
     async with (
-        gateway_running(tmp_path, admin_token=TOKEN) as gateway,
+        gateway_running(tmp_path, admin_token=TOKEN, chaos=True) as gateway,
         running(Agent("one")) as one,
         running(Agent("two")) as two,
         running(Agent("banking")) as banking,
@@ -86,18 +119,29 @@ async def test_an_operator_finds_a_call_sees_it_fail_over_and_moves_it(tmp_path)
         await see(page, session_id)
         await see(page, "Started with triage")
 
+        await kill_link(gateway, session_id)
+        await see(page, "Lost the link to triage: killed")
+        await page.wait_true(f"{times('Failed over to triage')} === 1")
         for link in [*one.sockets, *two.sockets]:
             link.transport.abort()
         await see(page, "Lost the link to triage: broken")
         await see(page, "Restart: another instance first")
-        await see(page, "Failed over to triage")
-        await page.wait_true("document.querySelectorAll('.ribbon .agent').length === 2")
+        await page.wait_true(f"{times('Failed over to triage')} === 2")
+        await page.wait_true("document.querySelectorAll('.ribbon .agent').length === 3")
 
         await page.click("#tab-transcript")
         await see(page, "my account is ***")
         await page.click("#tab-life")
         await page.click("#detail .actions button")
-        assert await page.run("return document.getElementById('dialog-field').value") == "banking"
+        offered = await page.run("return [...document.querySelectorAll('#dialog-field option')].map((o) => o.value)")
+        first = min((one, two), key=lambda agent: len(agent.sockets))
+        assert offered == ["banking", f"banking {banking.url}", f"triage {first.url}"]
+        await page.run("document.getElementById('dialog-field').value = arguments[0]", f"triage {first.url}")
+        await confirm(page)
+        await page.wait_true(f"document.getElementById('told').textContent.includes({json.dumps(first.url)})")
+        await see(page, "Transferred to triage")
+
+        await page.click("#detail .actions button")
         await confirm(page)
         await page.wait_true("document.getElementById('told').textContent === 'The call is with banking now.'")
         await see(page, "Transferred to banking")
@@ -108,6 +152,7 @@ async def test_an_operator_finds_a_call_sees_it_fail_over_and_moves_it(tmp_path)
         await confirm(page)
         await asyncio.wait_for(caller.wait_closed(), 10)
         await see(page, "Ended: ended by operator")
+        await see(page, "Close code")
         await page.wait_true(f"{SHOWN} === '0 of 1 calls'")
         errors = await page.console_errors()
         assert [error for error in errors if "401" not in error] == []
@@ -161,5 +206,57 @@ async def test_killing_is_offered_only_where_the_gateway_allows_it():
         await page.open(f"{url}#node/sessions/{next(iter(fake.stories))}")
         await page.wait_true("document.querySelectorAll('.chaos').length === 2")
         assert await page.run("return document.querySelectorAll('.chaos:not([hidden])').length") == 0
-        await server.put("snapshot", {"at": fake.now, "actors": fake.actors, "recent": [], "chaos": True})
+        await server.put("snapshot", {"at": fake.now, "actors": fake.actors, "recent": [], "totals": {"chaos": True}})
         await page.wait_true("document.querySelectorAll('.chaos:not([hidden])').length === 2")
+
+
+@pytest.fixture
+def lines():
+    written = []
+    sink = logger.add(lambda message: written.append(message.record["message"]))
+    yield written
+    logger.remove(sink)
+
+
+async def test_an_operator_kills_a_link_and_drains_an_agent_and_the_gateway(tmp_path, lines):
+    async with (
+        gateway_running(tmp_path, chaos=True) as gateway,
+        running(Agent("one")) as one,
+        running(Agent("two")) as two,
+        call(gateway) as caller,
+        webdriver.browser() as page,
+    ):
+        await register(gateway, one, "triage")
+        await register(gateway, two, "triage")
+        session_id = await begin(caller, "hello")
+        await page.open(f"http://127.0.0.1:{gateway.port}/admin/#node/sessions/{session_id}")
+        await see(page, "Started with triage")
+        await press(page, "Kill link…")
+        await told(page, f"Killed node/sessions/{session_id}/link-1.")
+        await see(page, "Lost the link to triage: killed")
+        await see(page, "Failed over to triage")
+
+        serving_now = next(agent for agent in (one, two) if agent.sockets)
+        await page.click("[data-agent=triage]")
+        await press(page, f"Drain {serving_now.url}")
+        await told(page, "Draining 1 of triage; 1 calls are on them.")
+        await see(page, "Draining")
+        await page.wait_true(
+            "document.querySelector('[data-agent=triage] .instances').textContent.includes('draining')"
+        )
+        await press(page, "End drain")
+        await told(page, "triage takes calls again.")
+
+        await press(page, "Drain gateway…")
+        await told(page, "The gateway is draining; 1 calls are live.")
+        await press(page, "End drain…")
+        await told(page, "The gateway takes callers again.")
+        assert await page.console_errors() == []
+    audited = [line for line in lines if "audit: " in line]
+    assert [line.split("audit: ")[1].split(" by ")[0] for line in audited] == [
+        "POST /admin/chaos/kill",
+        f"POST /api/agents/triage/drain?url={quote(serving_now.url, safe='')}",
+        "DELETE /api/agents/triage/drain",
+        "POST /admin/drain",
+        "DELETE /admin/drain",
+    ]

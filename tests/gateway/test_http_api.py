@@ -165,3 +165,11 @@ async def test_the_memory_of_a_live_session_is_read_and_merged(rest):
             transfer = f"/api/sessions/{session}/transfer"
             assert (await rest.post(transfer, {"targetAgent": "../x"}))[0] == 400
             assert (await rest.post(transfer, {"targetAgent": "nobody"}))[0] == 409
+            assert (await rest.post(transfer, {"targetAgent": "triage", "targetUrl": ["ws://a"]}))[0] == 400
+            status, answer = await rest.post(transfer, {"targetAgent": "triage", "targetUrl": "ws://127.0.0.1:1"})
+            assert (status, answer["error"]) == (409, "ws://127.0.0.1:1 cannot be reached")
+            async with running(Agent("twin")) as twin:
+                await register(rest, url=twin.url)
+                move = {"targetAgent": "triage", "targetUrl": twin.url}
+                assert (await rest.post(transfer, move))[0] == 200
+                assert (len(twin.inits), twin.inits[0]["resume"]) == (1, True)

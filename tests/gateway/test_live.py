@@ -137,7 +137,10 @@ async def test_deltas_hold_what_changed_and_only_that(rest):
                 assert set(delta["actors"].get(f"node/sessions/{session_id}", ())) <= {"caller_audio", "agent_audio"}
                 assert "node/registry" not in delta["actors"]
             await stream.until(lambda: not stream.session(session_id))
-            assert stream.steps("ended")[0]["verdict"] == "caller_left"
+            (ended,) = stream.steps("ended")
+            assert (ended["verdict"], ended["frames"]["to_agent"], ended["dropped"]) == ("caller_left", 17, 0)
+            assert ended["added"]["to_agent"]["measured"] == 2
+            assert 0 < ended["added"]["to_agent"]["p50_ms"] <= ended["added"]["to_agent"]["max_ms"]
 
 
 async def test_a_lost_link_and_its_failover_arrive_with_cause_policy_and_receipt(rest):
@@ -184,6 +187,20 @@ async def test_a_caller_who_leaves_and_comes_back_is_told(rest):
         async with websockets.connect(f"ws://127.0.0.1:{rest.gateway.port}/sonic?resume={token}"):
             await stream.until(lambda: stream.steps("resumed"))
             await stream.until(lambda: stream.session(session_id).get("state") == "live")
+
+
+@pytest.mark.parametrize("settings", [{"chaos": True}], indirect=True)
+async def test_a_killed_session_is_told_and_counted_once(rest):
+    async with running(Agent("triage")) as agent, looking(rest) as stream, call(rest.gateway) as socket:
+        await register(rest.gateway, agent, "triage")
+        session_id = await begin(socket)
+        await rest.post("/admin/chaos/kill", {"actor": f"node/sessions/{session_id}"})
+        await stream.until(lambda: stream.steps("ended"))
+        (told,) = stream.steps("ended")
+        assert (told["session"], told["verdict"], told["code"], told["good"]) == (session_id, "our_bug", 1011, False)
+        await eventually(lambda: not rest.gateway.chronicle.is_live(session_id))
+    assert rest.gateway.chronicle.failed == 1
+    assert b'sessions_ended_total{code="1011",verdict="our_bug"} 1.0' in await rest.gateway.metrics.text()
 
 
 async def test_an_ended_call_is_over_for_good_and_can_still_be_read(rest, lines):

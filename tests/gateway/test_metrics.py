@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from actors.ids import AgentId, SessionId
 from actors.session_events import LinkLost
 from gateway.delay import DelayObjective
-from gateway.meters import MAX_AGENTS, Meters, spec_of
+from gateway.meters import MAX_AGENTS, REFUSALS, Meters, spec_of
 from supervisor import events
 from supervisor.reasons import Crashed, Killed
 from tests.gateway.test_calls import Agent, call, eventually, register, running, said, until
@@ -60,6 +60,7 @@ async def test_a_call_is_counted_while_it_lasts_and_stays_counted(gateway):
     assert during["understudy_swaps_total", ("outcome", "done"), ("reason", "start")] == 1
     assert during["understudy_swap_gap_seconds_count", ("reason", "start")] == 1
     assert during["understudy_registry_up",] == 1
+    assert after["understudy_caller_sockets_closed_total", ("code", "1000")] == 1
     assert after["understudy_sessions", ("state", "live")] == 0
     assert after["understudy_sessions_ended_total", ("code", "1000"), ("verdict", "caller_left")] == 1
     assert after["understudy_actor_exits_total", ("reason", "normal"), ("spec", "link")] == 1
@@ -103,6 +104,15 @@ def test_names_that_anybody_can_make_up_are_bounded():
     assert sum(sample.value for sample in lost) == MAX_AGENTS + 50
 
 
+def test_close_codes_that_callers_make_up_are_one():
+    meters = Meters()
+    for code in (4508, 3001, 3002):
+        meters.closed(code)
+    value = meters.registry.get_sample_value
+    assert value("understudy_caller_sockets_closed_total", {"code": "4508"}) == 1
+    assert value("understudy_caller_sockets_closed_total", {"code": "other"}) == 2
+
+
 def test_restarts_are_told_by_spec_and_by_the_reason_of_the_exit_before():
     meters = Meters()
     meters.emit(events.ChildExited("node/store", 1, Crashed(OSError("disk")), 1.0))
@@ -111,7 +121,19 @@ def test_restarts_are_told_by_spec_and_by_the_reason_of_the_exit_before():
     value = meters.registry.get_sample_value
     assert value("understudy_actor_restarts_total", {"spec": "store", "reason": "crashed"}) == 1
     assert value("understudy_actor_exits_total", {"spec": "session", "reason": "killed"}) == 1
-    assert value("understudy_sessions_ended_total", {"code": "1011", "verdict": "our_bug"}) == 1
+    assert value("understudy_sessions_ended_total", {"code": "1011", "verdict": "our_bug"}) == 0
+
+
+def test_what_alerts_look_at_is_there_before_it_happens():
+    value = Meters().registry.get_sample_value
+    assert value("understudy_sessions_ended_total", {"code": "4503", "verdict": "no_agent"}) == 0
+    assert value("understudy_actor_restarts_total", {"spec": "registry", "reason": "crashed"}) == 0
+    assert value("understudy_restart_budgets_spent_total", {"spec": "node"}) is None
+    assert value("understudy_admission_refusals_total", {"reason": "full"}) == 0
+
+
+async def test_every_reason_to_refuse_a_caller_is_one_of_those_that_are_shown(gateway):
+    assert {*gateway.admission._checks, "origin", "token", "address", "rate", "tree"} == REFUSALS
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from actors.topology import SESSIONS_PATH
 from gateway.blackbox import read_file
 from gateway.cli import main
 from gateway.replay import _play_to, play
-from gateway.replay_script import Break, ComeBack, Ending, HandOver, HangUp, Say, Speak, Transfer, script_of
+from gateway.replay_script import SILENT, Break, ComeBack, Ending, HandOver, HangUp, Say, Speak, Transfer, script_of
 from supervisor.messages import KillChild
 from tests.gateway.test_calls import Agent, call, eventually, register, running, said, until
 from tests.gateway.test_tracing import Giver
@@ -60,7 +60,7 @@ def test_a_script_has_what_the_caller_did_and_what_befell_him_in_order():
         Say({"type": "end_of_speech"}),
         HandOver("idv"),
         Transfer("banking"),
-        Break(1, "broken"),
+        Break(1, "broken", served=False),
         HangUp(),
     ]
     assert [at for at, _ in script.steps] == sorted(at for at, _ in script.steps)
@@ -147,12 +147,58 @@ async def test_a_chaos_kill_is_played_again_and_ends_the_same_way(rest, tmp_path
 
 
 @pytest.mark.real
+async def test_a_link_is_broken_by_its_dial_however_many_wishes_came_before():
+    """Nobody was there for a while when it was recorded; in the replay somebody is at once."""
+    events = [CHOSE, dialled(6), {**swap("start", "triage"), "t": 0.1}]
+    fails = [{**lost(6, "killed"), "t": 0.2}, {**dialled(8), "t": 0.2}, {**swap("failover", "triage"), "t": 0.3}]
+    script = script_of(document(*events, *fails, seconds=0.5))
+    assert Break(1, "killed") in [step for _, step in script.steps]
+    ending, skipped = await play(script, {})
+    assert (script.ending.differences(ending), skipped) == ([], [])
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("cause", ["killed", "broken", "agent_left"])
+async def test_a_link_that_ended_before_it_was_ready_is_not_ready_again(cause):
+    begins = [CHOSE, dialled(1), {**swap("start", "triage"), "t": 0.1}]
+    asked = {"event": "handoff_requested", "target": "banking", "t": 0.2}
+    first, second = {**dialled(2, "banking", "ws://b"), "t": 0.2}, {**dialled(3, "banking", "ws://c"), "t": 0.4}
+    script = script_of(
+        document(
+            *begins,
+            asked,
+            first,
+            {**lost(2, cause), "t": 0.4},
+            second,
+            {**swap("handoff", "banking"), "t": 0.5},
+            seconds=0.7,
+        )
+    )
+    assert script.refusals == {("banking", 1): SILENT}
+    assert Break(2, cause, served=False) in [step for _, step in script.steps]
+    ending, skipped = await play(script, {})
+    assert (script.ending.differences(ending), skipped) == ([], [])
+
+
+@pytest.mark.real
 async def test_refused_dials_end_as_recorded():
     events = [CHOSE, dialled(1), lost(1, "rejected"), dialled(2, url="ws://b"), swap("start", "triage")]
     ended = {"event": "session_ended", "verdict": "caller_left", "code": 1000}
     script = script_of(document(*events, {"event": "caller_gone", "code": 1000, "t": 0.5}, ended))
     ending, _ = await play(script, {})
     assert script.ending.differences(ending) == []
+
+
+@pytest.mark.real
+async def test_a_call_that_was_moved_to_another_instance_is_moved_again():
+    moved = [
+        {"event": "routed", "agent_id": "triage", "reason": "transfer", "t": 0.2},
+        {**dialled(2, url="ws://b"), "t": 0.2},
+        {**swap("transfer", "triage"), "t": 0.3},
+    ]
+    script = script_of(document(CHOSE, dialled(1), {**swap("start", "triage"), "t": 0.1}, *moved, seconds=0.5))
+    ending, skipped = await play(script, {})
+    assert (script.ending.differences(ending), skipped) == ([], [])
 
 
 @pytest.mark.real
@@ -191,7 +237,7 @@ async def test_a_gateway_elsewhere_is_called_and_judged_by_its_close(rest):
     script = script_of(document(*events))
     ending, skipped = await _play_to(f"ws://127.0.0.1:{rest.gateway.port}/sonic", script)
     assert ending.code == 4503
-    assert skipped == ["kill of link 1"]
+    assert skipped == ["killed: link 1"]
 
 
 @pytest.mark.real

@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from actors.ids import AgentId, Generation, SessionId
-from actors.session_events import LinkDialled, SessionBegan, SessionEnded
+from actors.session_events import LinkDialled, Parked, Resumed, SessionBegan, SessionEnded
 from actors.trace_context import link_span_id, trace_id, traceparent
 from actors.verdict import Verdict
 from gateway import config
@@ -253,6 +253,8 @@ async def test_a_session_without_an_end_record_leaves_no_open_span():
     tracing = Tracing({"kept": exporter})
     tracing.observe(ID, SessionBegan(ID))
     tracing.observe(ID, LinkDialled(ID, AgentId("idv"), "ws://u:p@host:1/x", Generation(1), "start"))
+    tracing.observe(ID, Parked(ID, 60.0))
+    tracing.observe(ID, Resumed(ID))
     tracing.forget(ID)
     tracing.forget(ID)
     tracing.observe(ID, SessionEnded(ID, Verdict.CALLER_LEFT, (), 0, (), 1.0))
@@ -260,6 +262,7 @@ async def test_a_session_without_an_end_record_leaves_no_open_span():
     link, root = exporter.spans
     assert (link.name, root.name) == ("link idv", "session")
     assert not root.status.is_ok
+    assert [event.name for event in root.events] == ["parked", "resumed"]
     assert link.attributes["server.address"] == "host"
     assert "u:p" not in repr(dict(link.attributes))
 

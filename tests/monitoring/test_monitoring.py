@@ -27,7 +27,7 @@ ASKED = {f"alert {rule['alert']}": rule["expr"] for rule in RULES} | {
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory):
+def scraped(tmp_path_factory):
     async def scrape():
         gateway = Gateway(Settings(host="127.0.0.1", port=0, data_dir=tmp_path_factory.mktemp("data")))
         await gateway.start()
@@ -36,7 +36,12 @@ def exported(tmp_path_factory):
         finally:
             await gateway.stop()
 
-    families = text_string_to_metric_families(asyncio.run(scrape()))
+    return asyncio.run(scrape())
+
+
+@pytest.fixture(scope="module")
+def exported(scraped):
+    families = text_string_to_metric_families(scraped)
     names = {family.name + suffix for family in families for suffix in SUFFIXES.get(family.type, ())}
     return names | {"understudy_agents", "understudy_agent_links"}  # without agents they have no family
 
@@ -61,6 +66,33 @@ def test_no_page_is_left_without_its_alert():
     assert {path.stem for path in (ROOT / "docs/runbooks").glob("*.md")} == {rule["alert"] for rule in RULES}
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
-def test_promtool_accepts_the_rules():
-    subprocess.run(["promtool", "check", "rules", FOLDER / "alerts.yml"], check=True, capture_output=True)
+def test_every_alert_is_tried():
+    quiet, loud = yaml.safe_load((FOLDER / "alerts_test.yml").read_text())["tests"]
+    (fired,) = loud["promql_expr_test"]
+    labels = " ".join(sample["labels"] for sample in fired["exp_samples"])
+    assert set(re.findall(r'alertname="(\w+)"', labels)) == {rule["alert"] for rule in RULES}
+    assert quiet["promql_expr_test"][0]["exp_samples"] == [{"labels": "{}", "value": 0}]
+
+
+def promtool(*arguments, **options):
+    done = subprocess.run(["promtool", *arguments], check=False, capture_output=True, text=True, **options)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+
+
+@needs_promtool
+def test_promtool_accepts_the_rules_and_the_configuration():
+    promtool("check", "rules", str(FOLDER / "alerts.yml"))
+    promtool("check", "config", "--syntax-only", str(FOLDER / "prometheus.yml"))
+
+
+@needs_promtool
+def test_each_alert_fires_when_it_should_and_is_silent_otherwise():
+    promtool("test", "rules", str(FOLDER / "alerts_test.yml"))
+
+
+@needs_promtool
+def test_names_and_units_are_as_prometheus_wants_them(scraped):
+    promtool("check", "metrics", input=scraped)

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { lifeOf, linksOf } from '../../../gateway/console/life.js';
-import { HEALTH, Model, NO_FILTER, SESSIONS, healthOf, matches, treeRows } from '../../../gateway/console/model.js';
+import { HEALTH, Model, NO_FILTER, SESSIONS, healthOf, matches, placesFor, treeRows } from '../../../gateway/console/model.js';
 import { EventReader, waitBefore } from '../../../gateway/console/stream.js';
-import { groupAgents, linePath } from '../../../gateway/console/top_view.js';
+import { groupAgents, linePath, mostWords } from '../../../gateway/console/top_view.js';
 import { audioWords, bytes, eventWords, span } from '../../../gateway/console/words.js';
 
 const NOW = 1_000_000;
@@ -161,4 +161,18 @@ test('figures are short, and every event has words', () => {
   const swap = { event: 'swap', reason: 'failover', outcome: 'done', to: 'idv', gap_ms: 5, took_ms: 9 };
   assert.equal(eventWords(swap).title, 'Failed over to idv');
   assert.equal(eventWords({ ...swap, outcome: 'returned' }).title, 'Failover: The old agent stayed');
+});
+
+test('a call may be moved to other agents, and to every healthy instance but its own', () => {
+  const place = (id, url, status = 'healthy') => ({ id, url, status, links: 0 });
+  const known = [place('idv', 'ws://b'), place('idv', 'ws://a'), place('triage', 'ws://c'), place('triage', 'ws://d', 'draining')];
+  const { agents, instances } = placesFor({ agent: 'idv', url: 'ws://a' }, known);
+  assert.deepEqual(agents, ['triage']);
+  assert.deepEqual(instances.map((instance) => instance.url), ['ws://b', 'ws://c']);
+  assert.equal(placesFor(undefined, []).instances.length, 0);
+});
+
+test('a line says how high it goes', () => {
+  const series = { step_s: 5, calls: [1200, 900], failed: [0, 10], added_p99_ms: [null, 0.2] };
+  assert.deepEqual(['calls', 'failed', 'added_p99_ms', 'swapped'].map((name) => mostWords(name, series)), ['max 1,200', 'max 2.0', 'max 0.20', '']);
 });
