@@ -74,6 +74,10 @@ class AgentSocket(SocketCore):
         self._kept: list[tuple[bool, bytes]] = []
         self._kept_bytes = 0
 
+    def deliver_to(self, deliver: Callable[[WireEvent], None]) -> None:
+        """Tell what happens from now on to somebody else than the attempt that made it, which is over."""
+        self._deliver = deliver
+
     def send(self, message: Json) -> None:
         """Write one JSON text frame."""
         self.send_text(encode(message))
@@ -166,6 +170,10 @@ class AgentSocket(SocketCore):
         return LinkEnd(kind, phase, code, reason)
 
 
+def _no_wire_yet(code: int, reason: str) -> None:
+    """A fault of the handshake: it fails the attempt by itself."""
+
+
 class Attempt:
     """A connection attempt under way: one task, held and named."""
 
@@ -176,6 +184,7 @@ class Attempt:
         self._headers = {"traceparent": traceparent} if traceparent else None
         self._deliver: Callable[[WireEvent], None] | None = deliver
         self._wire: AgentSocket | None = None
+        self._log = PeerLog(_no_wire_yet)
         self.task = asyncio.get_running_loop().create_task(self._run(url), name=f"dial {url}")
 
     def cancel(self) -> None:
@@ -191,16 +200,15 @@ class Attempt:
 
     def _listener(self) -> AgentSocket:
         self._wire = AgentSocket(self._dialer.limits, self._tell, self._dialer.on_bug)
+        self._log.on_fault = self._wire.on_parser_fault
         return self._wire
-
-    def _fault(self, code: int, reason: str) -> None:
-        if self._wire is not None:
-            self._wire.on_parser_fault(code, reason)
 
     async def _run(self, url: str) -> None:
         try:
             async with asyncio.timeout(self._dialer.dial_s):
                 await self._open(url)
+            if self._wire is not None and self._deliver is not None:
+                self._wire.deliver_to(self._deliver)
         except Exception as error:  # noqa: BLE001 - whatever the network or the URL does is a refusal
             if self._wire is None:
                 self._tell(WireRefused(_refusal(error)))
@@ -242,7 +250,7 @@ class Attempt:
             parts.resource_name,
             True,  # noqa: FBT003 - positional in picows
             self._listener,
-            PeerLog(self._fault),
+            self._log,
             True,  # noqa: FBT003
             None,  # no deadline beside ours: of two, the later one's exception would be nobody's
             False,  # noqa: FBT003

@@ -22,6 +22,8 @@ from gateway.socket_core import SocketLimits, bound_reads
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from picows import WSUpgradeRequest
+
     from gateway.socket_core import Cause
 
 HEAD_BYTES: Final = 8 * 1024  # a browser's upgrade request is under 1 KiB, cookies included under 8
@@ -164,6 +166,13 @@ class _CallerSocket(ClientSocket):
         self._head: RequestHead | None = head  # until it is open: heads are large, and calls are long
         self._remote = head.remote
 
+    def answer_upgrade(self, _: WSUpgradeRequest) -> _CallerSocket | WSUpgradeResponseWithListener:
+        """Choose our subprotocol where it is offered: a browser that offers any and is answered none hangs up."""
+        if self._head is None or SUBPROTOCOL not in self._head.subprotocols:
+            return self
+        chosen = {"Sec-WebSocket-Protocol": SUBPROTOCOL}
+        return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(chosen), self)
+
     def on_open(self) -> None:
         head, self._head = self._head, None
         if head is not None:
@@ -232,7 +241,7 @@ class _Head(asyncio.Protocol):
             None,
             None,
             False,  # noqa: FBT003 - positional in picows
-            lambda request: _answer_to(head, client),  # noqa: ARG005
+            client.answer_upgrade,
             PeerLog(client.on_parser_fault),
             True,  # noqa: FBT003
             self._door.head_s,
@@ -287,14 +296,6 @@ class _Head(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def _answer_to(head: RequestHead, client: _CallerSocket) -> _CallerSocket | WSUpgradeResponseWithListener:
-    """Choose our subprotocol where it is offered: a browser that offers any and is answered none hangs up."""
-    if SUBPROTOCOL not in head.subprotocols:
-        return client
-    chosen = {"Sec-WebSocket-Protocol": SUBPROTOCOL}
-    return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(chosen), client)
 
 
 def _feed(protocol: asyncio.BufferedProtocol, data: bytes) -> None:

@@ -44,8 +44,10 @@ class PeerLog:
     Its parser tells of a fault in this way only, with close code and reason; ``on_fault`` gets them.
     """
 
+    __slots__ = ("_told", "on_fault")
+
     def __init__(self, on_fault: Callable[[int, str], None]) -> None:
-        self._on_fault = on_fault
+        self.on_fault = on_fault
         self._told = False
 
     def isEnabledFor(self, level: int) -> bool:  # noqa: ARG002, N802 - logging's names
@@ -68,9 +70,9 @@ class PeerLog:
         if words.startswith(PARSER_FAULT):
             match args:
                 case ((int(code), str(reason)),):
-                    self._on_fault(int(code), reason)
+                    self.on_fault(int(code), reason)
                 case _:
-                    self._on_fault(PROTOCOL_ERROR, "")
+                    self.on_fault(PROTOCOL_ERROR, "")
 
     warning = exception = error
 

@@ -99,6 +99,13 @@ class Violation(Exception):  # noqa: N818 - named for what the peer did
         self.reason = reason
 
 
+def _forget_heads(transport: WSTransport) -> None:
+    """Empty the handshake's headers, which picows keeps as long as the connection: a kilobyte and a half."""
+    for head in (transport.request, transport.response):
+        if head is not None:
+            head.headers.clear()
+
+
 def _write_nothing(_: bytes) -> None:
     """There is no transport."""
 
@@ -227,6 +234,7 @@ class SocketCore(WSListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
         """Begin."""
         self._transport = transport
+        _forget_heads(transport)
         self._forgets = type(transport.underlying_transport).__module__.startswith("asyncio.")
         self._write_freely(transport)
         self.phase = Phase.OPEN
