@@ -50,6 +50,20 @@ def test_a_json_line_has_time_level_session_and_words(configure, capsys) -> None
     assert second["session"] == ""
 
 
+def test_what_a_peer_said_makes_no_line_of_its_own(configure, capsys) -> None:
+    configure("INFO", "human")
+    logger.info("left: {}", "bye\n00:00:00.000 ERROR   forged \x1b[2J\u202e\x9b é")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("left: bye\\n00:00:00.000 ERROR   forged \\x1b[2J\\u202e\\x9b é")
+
+
+@pytest.mark.parametrize("form", ["human", "json"])
+def test_a_line_has_a_bound(configure, capsys, form: str) -> None:
+    configure("INFO", form)
+    logger.info("x" * 200_000)
+    assert len(capsys.readouterr().err) < logs.MAX_LINE + 200
+
+
 def test_lines_below_the_level_are_not_written(configure, capsys) -> None:
     configure("WARNING", "human")
     logger.info("quiet")
