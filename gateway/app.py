@@ -186,6 +186,7 @@ class Gateway:
             on_bug=self._bug,
             accept=self.admission.judge,
             on_gone=self._gone,
+            http_open=partial(_transports, parts.runner.server),
         )
         limits = SocketLimits(message_bytes=self.settings.message_limit, unread_s=self.settings.unread_s)
         parts.door = FrontDoor(callbacks, limits, self.settings.head_s)
@@ -422,6 +423,10 @@ class Gateway:
 
     def _catalogue(self) -> Catalogue:
         return Catalogue(self.settings.data_dir / "catalogue", self.settings.tools_dir)
+
+
+def _transports(server: web.Server) -> list[asyncio.Transport]:
+    return [there.transport for there in server.connections if there.transport is not None]
 
 
 def _shown(secret: SecretStr | None) -> str | None:

@@ -118,6 +118,8 @@ async def json_object(request: web.Request) -> dict[str, Any]:
             body = decode(await request.read())
     except TimeoutError:
         raise ApiError(408, "the body did not come in time") from None
+    except ConnectionError:  # its sender has gone, and is answered for the log's sake
+        raise ApiError(400, "the body ended too soon") from None
     if body is None:
         raise ApiError(400, "the body must be a JSON object, and not nested too deep")
     return body
