@@ -25,7 +25,7 @@ from actors.registry_book import RegistrySettings
 from actors.routing import BANK_AGENTS
 from actors.store import StoreArgs
 from actors.topology import NODE, SESSIONS_PATH, STORE_PATH, NodeArgs, node_spec
-from gateway import logs, telemetry
+from gateway import descriptors, logs, telemetry
 from gateway.admission import Admission, Bounds
 from gateway.agent_socket import AGENT_LIMITS, AgentDialer
 from gateway.blackbox import BlackBoxes
@@ -38,7 +38,7 @@ from gateway.chronicle import Chronicle
 from gateway.console_page import ConsolePage
 from gateway.delay import DelayObjective
 from gateway.drain import Drain
-from gateway.front_door import Callbacks, FrontDoor, RequestHead
+from gateway.front_door import MAX_HEADS, MAX_HTTP, Callbacks, FrontDoor, RequestHead
 from gateway.glance import Glance
 from gateway.health import Health
 from gateway.history import History
@@ -451,6 +451,7 @@ async def serve(settings: Settings) -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, told.set)
     loop.set_exception_handler(_log_and_carry_on)
+    descriptors.take(2 * settings.max_sessions + MAX_HEADS + MAX_HTTP)
     gateway = Gateway(settings)
     await gateway.start()
     spare_the_collector()
