@@ -107,7 +107,7 @@ def configure(level: str, form: str) -> None:
 
 
 def _prepare(record: Record) -> None:
-    record["message"] = _short(mask(record["message"]))
+    record["message"] = mask(_short(record["message"]))
     trace, extra = _traceback(record), record["extra"]
     session = str(extra["session"])
     extra["where"] = f"[{session[:8]}] " if session else ""
@@ -123,7 +123,10 @@ def _prepare(record: Record) -> None:
 
 
 def _short(words: str) -> str:
-    return words if len(words) <= MAX_LINE else f"{words[:MAX_LINE]} (and {len(words) - MAX_LINE} more)"
+    if len(words) <= MAX_LINE:
+        return words
+    shown = words[:MAX_LINE].rstrip("0123456789 -")  # half of a number would not be known for one, and not masked
+    return f"{shown} (cut)"
 
 
 def _one_line(words: str) -> str:

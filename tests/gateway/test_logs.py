@@ -60,8 +60,11 @@ def test_what_a_peer_said_makes_no_line_of_its_own(configure, capsys) -> None:
 @pytest.mark.parametrize("form", ["human", "json"])
 def test_a_line_has_a_bound(configure, capsys, form: str) -> None:
     configure("INFO", form)
-    logger.info("x" * 200_000)
-    assert len(capsys.readouterr().err) < logs.MAX_LINE + 200
+    logger.info("x" * (logs.MAX_LINE - 5) + " 12345678 " + "y" * 200_000)
+    written = capsys.readouterr().err
+    assert len(written) < logs.MAX_LINE + 200
+    assert "123" not in written.split(" ", 2)[2]
+    assert " (cut)" in written
 
 
 def test_lines_below_the_level_are_not_written(configure, capsys) -> None:
