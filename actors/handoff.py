@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 GRACE_S = 2.0
 """How long a verified caller stays with an agent that may yet hand over by itself: the ancestor's agents take 2 s."""
 
+MAX_REASON = 500
+"""Characters; a reason is a remark, and is shown, logged and traced."""
+
 MAX_TAKEN = 32
 """Hand-offs remembered per session; older ones belong to links that are gone."""
 
@@ -159,7 +162,7 @@ def _state(request: Mapping[str, object]) -> Mapping[str, object] | None:
 
 def _reason(context: Mapping[str, object]) -> str:
     reason = context.get("reason")
-    return reason if isinstance(reason, str) else ""
+    return reason[:MAX_REASON] if isinstance(reason, str) else ""
 
 
 def _text(said: Mapping[str, object], *keys: str) -> str:

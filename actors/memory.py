@@ -7,6 +7,7 @@ The keys are those of the wire protocol, because agents of every version read th
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from actors.ids import FALLBACK_AGENT
@@ -21,13 +22,18 @@ Memory = dict[str, object]
 
 MAX_KEYS = 64
 """A memory is a notepad, not a database; a patch that would pass this bound is refused."""
+MAX_BYTES = 64 * 1024
+"""Of a patched memory, as JSON: every agent is told all of it, and closes what is larger than it expects."""
+MAX_VALUE = 8 * 1024
+"""Of one value that an agent gives with a hand-off or a check, as JSON; a larger one is not taken."""
 
 _CARRIED = ("userName", "account", "sortCode", "lastUserMessage", "taskCompleted")
+_FACTS = ("verified", "userName", "account", "sortCode")
 _SECRET = frozenset({"account", "sortCode", "providedAccount", "providedSortCode", "graphState", "lastUserMessage"})
 
 
 class MemoryFull(ValueError):  # noqa: N818 - names the state, as the caller of the REST API reads it
-    """The patch would make the memory hold more than `MAX_KEYS` keys."""
+    """The patch would make the memory hold more than `MAX_KEYS` keys or `MAX_BYTES`."""
 
 
 def initial(agent: AgentId) -> Memory:
@@ -40,7 +46,14 @@ def patch(memory: Mapping[str, object], change: Mapping[str, object]) -> Memory:
     merged = {**memory, **change}
     if len(merged) > MAX_KEYS:
         raise MemoryFull(f"memory would hold {len(merged)} keys; at most {MAX_KEYS} are kept")
+    if (size := _size(merged)) > MAX_BYTES:
+        raise MemoryFull(f"memory would hold {size} bytes; at most {MAX_BYTES} are kept")
     return merged
+
+
+def offered(memory: Mapping[str, object], values: Mapping[str, object]) -> Memory:
+    """Take over what an agent says of the caller, of the keys that are facts about him."""
+    return {**memory, **{key: values[key] for key in _FACTS if key in values and _size(values[key]) <= MAX_VALUE}}
 
 
 def apply_found(memory: Mapping[str, object], found: Found, text: str = "") -> Memory:
@@ -79,7 +92,7 @@ def apply_verification(memory: Mapping[str, object], user_name: str, account: st
     """Take in a successful identity check; empty values leave what is known."""
     merged = {**memory, "verified": True}
     said = {"userName": user_name, "account": account, "sortCode": sort_code}
-    return merged | {key: value for key, value in said.items() if value}
+    return merged | {key: value for key, value in said.items() if value and _size(value) <= MAX_VALUE}
 
 
 def merge_handoff(
@@ -95,9 +108,10 @@ def merge_handoff(
     ``isReturn``, ``fromAgent``, ``targetAgent``) are not kept, so they cannot colour the next one.
     """
     merged = dict(memory)
+    context = {key: value for key, value in context.items() if _size(value) <= MAX_VALUE}
     merged |= {key: context[key] for key in _CARRIED if context.get(key)}
     merged["lastAgent"] = source
-    if graph_state is not None:
+    if graph_state is not None and _size(graph_state) <= MAX_VALUE:
         merged["graphState"] = dict(graph_state)
     if context.get("verified") is True:
         merged["verified"] = True
@@ -137,3 +151,7 @@ def _graph_state(memory: Mapping[str, object]) -> Memory:
 def masked(memory: Mapping[str, object]) -> Memory:
     """Copy without what a log, a trace or the tree must not show."""
     return {key: "***" if key in _SECRET else value for key, value in memory.items() if value not in ({}, "", None)}
+
+
+def _size(value: object) -> int:
+    return len(json.dumps(value, default=str))

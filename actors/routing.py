@@ -31,6 +31,10 @@ _AGENT_OF_INTENT: Mapping[str, AgentId] = {
 }
 
 
+MAX_NAME = 128
+"""Characters, as of an id; of a longer name only so much is kept, which names nobody."""
+
+
 class Resolved(Struct, frozen=True):
     """The agent that a name means; ``known`` is false for a name that only the registry can confirm."""
 
@@ -40,7 +44,7 @@ class Resolved(Struct, frozen=True):
 
 def resolve(wanted: str, persona_agents: Mapping[str, str] | None = None) -> Resolved:
     """Map an agent, persona or workflow id to an agent id; configured names win; empty means the fallback agent."""
-    name = wanted.strip()
+    name = wanted.strip()[:MAX_NAME]
     if not name:
         return Resolved(FALLBACK_AGENT, known=True)
     configured = (persona_agents or {}).get(name)

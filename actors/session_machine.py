@@ -152,8 +152,7 @@ def _agent(
         case HandoffRequested():
             _hand_over(r, handoff.of_request(event, personas))
         case MemoryOffered(_, offered):
-            known = ("verified", "userName", "account", "sortCode")
-            r.set(memory={**r.state.memory, **{key: offered[key] for key in known if key in offered}})
+            r.set(memory=memories.offered(r.state.memory, offered))
         case TranscriptSeen():
             _transcript(r, event)
         case AgentReported():

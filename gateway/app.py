@@ -25,7 +25,7 @@ from actors.registry_book import RegistrySettings
 from actors.routing import BANK_AGENTS
 from actors.store import StoreArgs
 from actors.topology import NODE, SESSIONS_PATH, STORE_PATH, NodeArgs, node_spec
-from gateway import logs, telemetry
+from gateway import descriptors, logs, telemetry
 from gateway.admission import Admission, Bounds
 from gateway.agent_socket import AGENT_LIMITS, AgentDialer
 from gateway.blackbox import BlackBoxes
@@ -38,7 +38,7 @@ from gateway.chronicle import Chronicle
 from gateway.console_page import ConsolePage
 from gateway.delay import DelayObjective
 from gateway.drain import Drain
-from gateway.front_door import Callbacks, FrontDoor, RequestHead
+from gateway.front_door import MAX_HEADS, MAX_HTTP, Callbacks, FrontDoor, RequestHead
 from gateway.glance import Glance
 from gateway.health import Health
 from gateway.history import History
@@ -186,6 +186,7 @@ class Gateway:
             on_bug=self._bug,
             accept=self.admission.judge,
             on_gone=self._gone,
+            http_open=partial(_transports, parts.runner.server),
         )
         limits = SocketLimits(message_bytes=self.settings.message_limit, unread_s=self.settings.unread_s)
         parts.door = FrontDoor(callbacks, limits, self.settings.head_s)
@@ -424,6 +425,10 @@ class Gateway:
         return Catalogue(self.settings.data_dir / "catalogue", self.settings.tools_dir)
 
 
+def _transports(server: web.Server) -> list[asyncio.Transport]:
+    return [there.transport for there in server.connections if there.transport is not None]
+
+
 def _shown(secret: SecretStr | None) -> str | None:
     return None if secret is None else secret.get_secret_value()
 
@@ -446,6 +451,7 @@ async def serve(settings: Settings) -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, told.set)
     loop.set_exception_handler(_log_and_carry_on)
+    descriptors.take(2 * settings.max_sessions + MAX_HEADS + MAX_HTTP)
     gateway = Gateway(settings)
     await gateway.start()
     spare_the_collector()

@@ -16,6 +16,7 @@ from picows.picows import WSProtocol  # type: ignore[attr-defined] # the server 
 from actors.verdict import Verdict
 from gateway.client_socket import ClientSocket
 from gateway.close_codes import TO_CALLER
+from gateway.crowd import surplus
 from gateway.logs import PeerLog
 from gateway.socket_core import SocketLimits, bound_reads
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 HEAD_BYTES: Final = 8 * 1024  # a browser's upgrade request is under 1 KiB, cookies included under 8
 HEAD_DEADLINE_S: Final = 10.0  # against peers that never finish their head
+MAX_HEADS: Final = 1000  # connections whose head has not come: each is there for the time of a round trip
+MAX_HTTP: Final = 1000  # connections of the HTTP server; agents beat on few, a proxy keeps some dozens
 SUBPROTOCOL: Final = "understudy"
 # Firefox says "keep-alive, Upgrade", and picows knows the one word only.
 _CONNECTION: Final = re.compile(rb"\r\nconnection:[^\r]*\bupgrade\b[^\r]*", re.IGNORECASE)
@@ -84,6 +87,8 @@ class Callbacks:
     accept: Callable[[RequestHead], Refusal | None] = lambda head: None  # noqa: ARG005
     on_gone: Callable[[str, int], None] = lambda remote, code: None  # noqa: ARG005
     """The socket of a caller from that address has ended, with that close code."""
+    http_open: Callable[[], list[asyncio.Transport]] = list
+    """The connections that the HTTP server has, the oldest first."""
 
 
 class FrontDoor:
@@ -95,7 +100,7 @@ class FrontDoor:
         self.callbacks = callbacks
         self.limits = limits or SocketLimits()
         self.head_s = head_s
-        self.heads: set[_Head] = set()
+        self.heads: dict[_Head, None] = {}
         self._clients: set[ClientSocket] = set()
         self._gone = asyncio.Event()
         self._gone.set()
@@ -140,6 +145,21 @@ class FrontDoor:
         except TimeoutError:
             for client in list(self._clients):
                 client.drop()
+
+    def take_in(self, head: _Head) -> None:
+        """A connection has come; where too many say nothing, the oldest of whoever has the most make room."""
+        self.heads[head] = None
+        heads = list(self.heads) if len(self.heads) > MAX_HEADS else []
+        for place in surplus([waiting.remote for waiting in heads], MAX_HEADS):
+            heads[place].drop()
+            del self.heads[heads[place]]
+
+    def make_room_for_http(self) -> None:
+        """Do the same before another connection is given to the HTTP server."""
+        there = [transport for transport in self.callbacks.http_open() if not transport.is_closing()]
+        if len(there) >= MAX_HTTP:
+            for place in surplus([remote_of(transport) for transport in there], MAX_HTTP - 1):
+                there[place].abort()
 
     def welcome(self, client: ClientSocket, head: RequestHead) -> None:
         """Count a socket from its opening, for an upgrade may still fail."""
@@ -195,7 +215,7 @@ class _Head(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._timer = asyncio.get_running_loop().call_later(self._door.head_s, self.drop)
-        self._door.heads.add(self)
+        self._door.take_in(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._release()
@@ -210,14 +230,20 @@ class _Head(asyncio.Protocol):
         elif len(self._data) > HEAD_BYTES:
             self._answer(Refusal("request head too large", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, None))
 
+    @property
+    def remote(self) -> str:
+        """The peer's address."""
+        return remote_of(self._transport)
+
     def drop(self) -> None:
         """Give the peer up."""
         if self._transport is not None:
             self._transport.abort()
 
     def _decide(self, raw: bytes) -> None:
-        head = _parse(raw, self._remote())
+        head = _parse(raw, self.remote)
         if head is None or not head.upgrades:
+            self._door.make_room_for_http()
             self._give_to(self._door.callbacks.http())
         elif head.path != "/sonic":
             self._answer(Refusal("no WebSocket here", HTTPStatus.BAD_REQUEST, None))
@@ -286,16 +312,18 @@ class _Head(asyncio.Protocol):
             transport.write("\r\n".join([*lines, "", ""]).encode() + body)
             transport.close()
 
-    def _remote(self) -> str:
-        peer = self._transport.get_extra_info("peername") if self._transport is not None else None
-        return str(peer[0]) if peer else ""
-
     def _release(self) -> None:
-        self._door.heads.discard(self)
+        self._door.heads.pop(self, None)
         self._transport = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def remote_of(transport: asyncio.BaseTransport | None) -> str:
+    """The address at a connection's other end; empty where there is none."""
+    peer = transport.get_extra_info("peername") if transport is not None else None
+    return str(peer[0]) if peer else ""
 
 
 def _feed(protocol: asyncio.BufferedProtocol, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
@@ -25,6 +26,7 @@ from actors.registry_messages import (
 )
 from actors.topology import REGISTRY_PATH, SESSIONS_PATH
 from gateway.rest import ApiError, an_id, audit, errors_as_json, iso_now, json_object
+from gateway.wire import encode
 from supervisor.messages import NoSuchChild, SnapshotReply, SnapshotRequest
 from supervisor.snapshot import to_dict, to_text
 
@@ -39,7 +41,9 @@ if TYPE_CHECKING:
 ASK_S = 2.0
 TRANSFER_S = 15.0
 MAX_URL = 2048
+MAX_CAPABILITIES = 8 * 1024  # all instances' together are one answer, which everybody may ask for
 MAX_CALLS = 1_000_000  # that one instance can say it has
+_VISIBLE = re.compile(r"[!-~]+")  # or a url could end a line of a head, a log or a terminal
 STATUSES = frozenset({"ready", "busy", "error"})
 
 Reply = TypeVar("Reply")
@@ -92,8 +96,8 @@ class Api:
         self.settings.admit_agent(request)
         body = await json_object(request)
         capabilities = body.get("capabilities") or {}
-        if not isinstance(capabilities, dict | list):
-            raise ApiError(400, "capabilities must be an object or a list")
+        if not isinstance(capabilities, dict | list) or len(encode({"": capabilities})) > MAX_CAPABILITIES:
+            raise ApiError(400, f"capabilities must be an object or a list, of at most {MAX_CAPABILITIES} bytes")
         message = Register(
             agent_id=AgentId(an_id(body.get("id"), "id")),
             url=self._agent_url(body.get("url")),
@@ -107,8 +111,8 @@ class Api:
         return web.json_response({"success": True, "message": f"Agent {answer.agent_id} registered"})
 
     def _agent_url(self, url: object) -> str:
-        if not isinstance(url, str) or len(url) > MAX_URL:
-            raise ApiError(400, f"url must be text of at most {MAX_URL} characters")
+        if not isinstance(url, str) or len(url) > MAX_URL or not _VISIBLE.fullmatch(url):
+            raise ApiError(400, f"url must be text of at most {MAX_URL} characters, all of them visible and in ASCII")
         try:
             parts = urlsplit(url)
             port_ok = parts.port is None or parts.port > 0
@@ -187,19 +191,24 @@ class Api:
 
     async def read_memory(self, request: web.Request) -> web.Response:
         """Read a live session's memory."""
+        self.settings.admit_agent(request)
         answer = await self._ask_session(request, ReadMemory(), MemoryRead)
         return web.json_response({"success": True, "memory": answer.memory, "timestamp": iso_now()})
 
     async def write_memory(self, request: web.Request) -> web.Response:
         """Merge into a live session's memory."""
+        self.settings.admit_agent(request)
         patch = (await json_object(request)).get("memory")
         if not isinstance(patch, dict):
             raise ApiError(400, "memory must be an object")
-        await self._ask_session(request, PatchMemory(patch), MemoryRead)
+        answer = await self._ask_session(request, PatchMemory(patch), MemoryRead)
+        if answer.error:
+            raise ApiError(413, answer.error)
         return web.json_response({"success": True, "sessionId": request.match_info["id"], "timestamp": iso_now()})
 
     async def transfer(self, request: web.Request) -> web.Response:
         """Move the live call; answers when the caller is with the other agent or instance, or has stayed."""
+        self.settings.admit_agent(request)
         body = await json_object(request)
         target = an_id(body.get("targetAgent"), "targetAgent")
         url = body.get("targetUrl") or ""

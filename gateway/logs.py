@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PARSER_FAULT = "WS parser"  # how picows begins to speak of one
 PROTOCOL_ERROR = 1002  # what it closes with where it says no code; RFC 6455 section 7.4.1
+MAX_LINE = 4000  # characters
 _HUMAN = "{time:HH:mm:ss.SSS} <level>{level: <7}</level> {extra[where]}{message}{extra[traceback]}\n"
 _JSON = "{extra[line]}\n"
 
@@ -106,7 +107,7 @@ def configure(level: str, form: str) -> None:
 
 
 def _prepare(record: Record) -> None:
-    record["message"] = mask(record["message"])
+    record["message"] = mask(_short(record["message"]))
     trace, extra = _traceback(record), record["extra"]
     session = str(extra["session"])
     extra["where"] = f"[{session[:8]}] " if session else ""
@@ -118,6 +119,21 @@ def _prepare(record: Record) -> None:
         "message": record["message"],
     }
     extra["line"] = json.dumps(line | {"traceback": trace} if trace else line, ensure_ascii=False)
+    record["message"] = _one_line(record["message"])  # JSON does so by itself
+
+
+def _short(words: str) -> str:
+    if len(words) <= MAX_LINE:
+        return words
+    shown = words[:MAX_LINE].rstrip("0123456789 -")  # half of a number would not be known for one, and not masked
+    return f"{shown} (cut)"
+
+
+def _one_line(words: str) -> str:
+    """Show what cannot be seen: a peer's words must not look like a line of ours, nor steer a terminal."""
+    if words.isprintable():
+        return words
+    return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in words)
 
 
 def _traceback(record: Record) -> str:

@@ -11,6 +11,9 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TypeAlias
 
 Networks: TypeAlias = "tuple[IPv4Network | IPv6Network, ...]"
+LOOPBACK: Networks = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
+_METADATA = frozenset(map(ipaddress.ip_address, ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200")))
+"""Where Amazon, Google and Alibaba answer beside 169.254.169.254, which is link-local."""
 
 
 class OutOfReach(ValueError):  # noqa: N818 - says where the host is
@@ -21,7 +24,7 @@ class OutOfReach(ValueError):  # noqa: N818 - says where the host is
 class Reach:
     """Names of hosts, and networks of addresses, that agents may have; an empty tuple allows all.
 
-    Link-local and multicast addresses are never an agent's: clouds give out their credentials there.
+    Link-local and multicast addresses and those of clouds' metadata, which give out credentials, are never an agent's.
     """
 
     hosts: tuple[str, ...] = ()
@@ -40,7 +43,7 @@ class Reach:
     def covers(self, address: IPv4Address | IPv6Address) -> bool:
         """Whether an address may be connected to."""
         plain = _plain(address)
-        if plain.is_link_local or plain.is_multicast:
+        if plain.is_link_local or plain.is_multicast or plain in _METADATA:
             return False
         return not self.networks or is_within(str(plain), self.networks)
 

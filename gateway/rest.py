@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import web
 from loguru import logger
 
-from gateway.reach import Reach, is_within
+from gateway.foreign import is_from_elsewhere, is_of_another_page
+from gateway.reach import LOOPBACK, Reach, is_within
 from gateway.wire import decode
 
 if TYPE_CHECKING:
@@ -55,16 +56,27 @@ class ApiSettings:
         if self.admin_token is None:
             if not is_within(request.remote, self.admin_networks):
                 raise ApiError(403, "no admin token is configured, so only trusted networks are let in")
+            if self._is_foreign(request):
+                raise ApiError(403, "no admin token is configured, so pages and proxies of others are not let in")
             return
         if not _bears(request, self.admin_token):
             raise ApiError(401, "a valid bearer token is needed")
 
     def admit_agent(self, request: web.Request) -> None:
-        """Let in whoever has the agents' secret or the admin token; all where no secret is configured."""
-        if self.agent_secret is None or _bears(request, self.agent_secret):
+        """Let in whoever has the agents' secret or the admin token; without a secret all but others' pages."""
+        if self.agent_secret is None:
+            if "Origin" in request.headers and self._is_foreign(request):
+                raise ApiError(403, "no agents' secret is configured, so pages of others are not let in")
+            return
+        if _bears(request, self.agent_secret):
             return
         if self.admin_token is None or not _bears(request, self.admin_token):
             raise ApiError(401, "the agents' secret is needed")
+
+    def _is_foreign(self, request: web.Request) -> bool:
+        if is_of_another_page(request.headers, self.cors_origins):
+            return True
+        return is_within(request.remote, LOOPBACK) and is_from_elsewhere(request.headers)
 
     @web.middleware
     async def cors(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -118,6 +130,8 @@ async def json_object(request: web.Request) -> dict[str, Any]:
             body = decode(await request.read())
     except TimeoutError:
         raise ApiError(408, "the body did not come in time") from None
+    except ConnectionError:  # its sender has gone, and is answered for the log's sake
+        raise ApiError(400, "the body ended too soon") from None
     if body is None:
         raise ApiError(400, "the body must be a JSON object, and not nested too deep")
     return body

@@ -295,9 +295,19 @@ class SocketCore(WSListener):
         self._guard(lambda: self.on_write_paused(False))  # noqa: FBT003
 
     def on_parser_fault(self, code: int, reason: str) -> None:
-        """Believe picows' parser, which has answered a violation: what is read from now on is not heard."""
-        self._faulty = True  # the frame before it comes yet, hence soon and not now
-        asyncio.get_running_loop().call_soon(self._begin_close, Cause.VIOLATION, code, reason)
+        """Believe picows' parser, which is about to answer a violation: what is read from now on is not heard.
+
+        It parses one frame ahead. Where the frame before was a close with a code, that is answered: what follows a
+        close is nothing (RFC 6455 section 1.4). Picows sends no second one.
+        """
+        self._faulty = True
+        handshake = self._transport.close_handshake if self._transport is not None else None
+        close = handshake.recv if handshake is not None else None
+        told = int(close.code) if close is not None else 0  # type: ignore[call-overload] # an IntEnum, or any int
+        if close is not None and close_codes.is_valid_received(told):  # a close without a code it calls 0
+            self._begin_close(Cause.PEER, told, close.reason or "")
+        else:  # the frame before it comes yet, hence soon and not now
+            asyncio.get_running_loop().call_soon(self._begin_close, Cause.VIOLATION, code, reason)
 
     # --- frames ----------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from actors.messages import (
     ToolUsed,
     TranscriptSeen,
 )
-from gateway.wire import decode, encode, error_text, sniff_type
+from gateway.wire import MAX_NAME, decode, encode, error_text, sniff_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,8 +157,8 @@ class Translator:
 
 
 def _event(kind: str, message: dict[str, object], generation: Generation) -> RelayEvent | None:
-    tool = _string(message.get("toolName") or message.get("name"))
-    use_id = _string(message.get("toolUseId"))
+    tool = _name(message.get("toolName") or message.get("name"))
+    use_id = _name(message.get("toolUseId"))
     error = _string(message.get("error"))
     match kind:
         case "tool_use":
@@ -167,7 +167,7 @@ def _event(kind: str, message: dict[str, object], generation: Generation) -> Rel
             good = kind == "tool_result" and message.get("success") is not False and not message.get("error")
             return ToolReturned(generation, tool, use_id, good, message.get("result"), error)
         case "handoff_request":
-            target = _string(message.get("targetAgentId") or message.get("targetPersonaId") or message.get("target"))
+            target = _name(message.get("targetAgentId") or message.get("targetPersonaId") or message.get("target"))
             state = message.get("graphState")
             graph = _mapping(state) if isinstance(state, dict) else None
             return HandoffRequested(generation, target, _mapping(message.get("context")), graph)
@@ -183,3 +183,7 @@ def _mapping(value: object) -> dict[str, object]:
 
 def _string(value: object) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _name(value: object) -> str:
+    return _string(value)[:MAX_NAME]  # sessions remember names; what they send on is as it came

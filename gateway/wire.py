@@ -13,6 +13,7 @@ from gateway.nesting import MAX_DEPTH, is_too_deep
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+MAX_NAME: Final = 128  # as long as an id may be
 _ONLY_TYPE: Final = msgspec.json.Decoder(type=dict[str, msgspec.Raw])
 _OBJECT: Final = msgspec.json.Decoder(type=dict[str, object])
 _ENCODER: Final = msgspec.json.Encoder()
@@ -99,8 +100,8 @@ def _read(kind: str, message: dict[str, object]) -> FromCaller:
             case "ping":
                 return Ping()
             case "select_workflow":
-                wanted = _text(message, "workflowId") or _text(message, "workflow")
-                return CallerChose(wanted, _text(message, "interactionMode"))
+                wanted = _name(message, "workflowId") or _name(message, "workflow")
+                return CallerChose(wanted, _name(message, "interactionMode"))
             case "text_input" | "user_input":
                 return _caller_text(message)
             case "end_of_speech":
@@ -135,4 +136,11 @@ def _text(message: dict[str, object], name: str) -> str:
         return ""
     if not isinstance(value, str):
         raise ValueError(f"{name}: must be a string")  # noqa: TRY004 - as above
+    return value
+
+
+def _name(message: dict[str, object], name: str) -> str:
+    value = _text(message, name)
+    if len(value) > MAX_NAME:  # it goes into events, receipts and answers
+        raise ValueError(f"{name}: at most {MAX_NAME} characters")
     return value

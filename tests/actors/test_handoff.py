@@ -78,3 +78,9 @@ def test_signals_of_one_wish_count_once_and_a_new_call_is_a_new_wish():
     assert taken.first(Handoff(2, "idv"))
     assert taken.rearm(1, "idv", "u1") == taken
     assert taken.rearm(1, "idv", "u2").first(Handoff(1, "idv", "u2"))
+
+
+def test_a_reason_is_a_remark():
+    said = {"reason": "x" * 200_000}
+    assert len(of_request(HandoffRequested(1, "idv", said), {}).reason) == 500
+    assert len(of_tool_result(returned(result={"input": said}), {}).reason) == 500

@@ -23,6 +23,26 @@ def test_a_patch_beyond_the_bound_is_refused_and_changes_nothing():
     assert notes == memory.initial(TRIAGE)
 
 
+def test_a_patch_of_too_many_bytes_is_refused():
+    with pytest.raises(memory.MemoryFull, match="bytes"):
+        memory.patch({"first": "x" * 40_000}, {"second": ["y" * 30_000]})
+
+
+def test_a_value_beyond_the_bound_is_not_taken_from_an_agent():
+    long = "x" * 9000
+    notes = memory.offered({"userName": "Sarah Jones"}, {"userName": long, "verified": True, "else": 1})
+    assert notes == {"userName": "Sarah Jones", "verified": True}
+    assert memory.apply_verification(notes, long, long, "112233") == {**notes, "sortCode": "112233"}
+    context = {"account": "12345678", "sortCode": [long], "userIntent": long, "reason": "balance"}
+    assert memory.merge_handoff(notes, context, TRIAGE, {"nodes": {"a": long}}) == {
+        **notes,
+        "account": "12345678",
+        "userIntent": "balance",
+        "lastAgent": TRIAGE,
+    }
+    assert "conversationSummary" not in memory.merge_handoff({}, {"isReturn": True, "summary": long}, BANKING)
+
+
 def test_credentials_and_the_first_wish_are_kept():
     notes = memory.apply_found(memory.initial(TRIAGE), extract("my balance, account 12345678"), "said")
     notes = memory.apply_found(notes, extract("sort code 11-22-33, and pay someone"))

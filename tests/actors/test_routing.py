@@ -59,3 +59,8 @@ def test_a_handoff_tool_names_its_target(tool, agent):
 )
 def test_a_verified_caller_goes_where_they_wanted(intent, agent):
     assert after_verification({"userIntent": intent}) == agent
+
+
+def test_of_a_name_no_more_is_kept_than_an_id_may_have():
+    assert resolve("x" * 200_000).agent_id == "x" * 128
+    assert len(agent_of_tool("transfer_to_" + "x" * 200_000)) == 128

@@ -1,4 +1,4 @@
-"""`make autobahn`: the Autobahn test suite through the gateway's sockets and relay to an echo agent.
+"""`make autobahn`: the Autobahn test suite against the relay, and against each of the gateway's sockets alone.
 
 The suite is a Python 2.7 program; where no such interpreter is found (``AUTOBAHN_PYTHON``, ``python2.7`` on the path)
 nothing is run, and that is said.
@@ -11,17 +11,24 @@ import json
 import logging
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
+from loguru import logger
+
+from tests.autobahn.hops import agent_alone, caller_alone
 from tests.autobahn.tunnel import tunnel
 
 CASES = ["1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "9.*", "10.*"]
 SUITE = "autobahntestsuite==0.8.2"
 BUILD = Path("build/autobahn")
-GOOD = {"OK", "NON-STRICT", "INFORMATIONAL"}
+REPORTS = (BUILD / "reports").absolute()
+BEST = {"OK", "INFORMATIONAL"}
+GOOD = BEST | {"NON-STRICT"}
 
 
 def interpreter():
@@ -49,37 +56,69 @@ def install(python):
     return folder
 
 
-async def run(python, folder, cases):
-    """Run the cases against the tunnel; gives what the suite reports per case."""
-    reports = (BUILD / "reports").absolute()
-    shutil.rmtree(reports, ignore_errors=True)
-    async with tunnel() as url:
+async def through(place, python, folder, cases):
+    """Run the cases against an address of ours, as its client; gives what the suite reports per case."""
+    async with place() as url:
         server = {"agent": "understudy", "url": url, "options": {"version": 18}}
-        spec = {"outdir": str(reports), "servers": [server], "cases": cases, "exclude-cases": []}
-        (BUILD / "spec.json").write_text(json.dumps(spec))
-        start = "import sys; sys.argv[0] = 'wstest'; from autobahntestsuite.wstest import run; run()"
-        command = [python, "-c", start, "-m", "fuzzingclient", "-s", str(BUILD / "spec.json")]
-        environment = {**os.environ, "PYTHONPATH": str(folder.absolute())}
-        process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=subprocess.DEVNULL)
-        if await process.wait():
-            sys.exit(f"the suite ended with {process.returncode}")
-    return json.loads((reports / "index.json").read_text())["understudy"]
+        suite = await _start(python, folder, "fuzzingclient", {"servers": [server], "cases": cases})
+        if await suite.wait():
+            sys.exit(f"the suite ended with {suite.returncode}")
+    return _reported()
+
+
+async def as_agent(python, folder, cases):
+    """Run the cases against our agent's socket, as its server."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"ws://127.0.0.1:{free.getsockname()[1]}"
+    suite = await _start(python, folder, "fuzzingserver", {"url": url, "cases": cases, "exclude-agent-cases": {}})
+    try:
+        await agent_alone(url)
+    finally:
+        suite.kill()
+        await suite.wait()
+    return _reported()
+
+
+async def _start(python, folder, mode, spec):
+    shutil.rmtree(REPORTS, ignore_errors=True)
+    (BUILD / "spec.json").write_text(json.dumps({"outdir": str(REPORTS), "exclude-cases": [], **spec}))
+    start = "import sys; sys.argv[0] = 'wstest'; from autobahntestsuite.wstest import run; run()"
+    command = [python, "-W", "ignore", "-c", start, "-m", mode, "-s", str(BUILD / "spec.json"), "-u", "0"]
+    environment = {**os.environ, "PYTHONPATH": str(folder.absolute())}
+    return await asyncio.create_subprocess_exec(*command, env=environment, stdout=subprocess.DEVNULL)
+
+
+def _reported():
+    return json.loads((REPORTS / "index.json").read_text())["understudy"]
+
+
+PLACES = {
+    "relay": partial(through, tunnel),
+    "caller's socket alone": partial(through, caller_alone),
+    "agent's socket alone": as_agent,
+}
 
 
 def main():
-    """Say how many cases had which result, and which had a bad one."""
-    logging.disable(logging.CRITICAL)  # broken frames are the point here
+    """Say for each place how many cases had which result, and which had not the best one."""
+    logging.disable(logging.CRITICAL)
+    logger.remove()  # broken frames are the point here
     python = interpreter()
     if python is None:
         print("no Python 2.7 here (AUTOBAHN_PYTHON), so the Autobahn suite cannot run")
         return 0
     BUILD.mkdir(parents=True, exist_ok=True)
-    results = asyncio.run(run(python, install(python), sys.argv[1:] or CASES))
-    print(f"{len(results)} cases:", dict(Counter(case["behavior"] for case in results.values())))
-    print("closes:", dict(Counter(case["behaviorClose"] for case in results.values())))
-    bad = {name: case for name, case in results.items() if {case["behavior"], case["behaviorClose"]} - GOOD}
-    for name in sorted(bad, key=lambda name: [int(part) for part in name.split(".")]):
-        print(f"{name}: {bad[name]['behavior']}, close {bad[name]['behaviorClose']}")
+    folder, bad = install(python), 0
+    for name, place in PLACES.items():
+        results = asyncio.run(place(python, folder, sys.argv[1:] or CASES))
+        print(f"{name}: {len(results)} cases:", dict(Counter(case["behavior"] for case in results.values())))
+        print("  closes:", dict(Counter(case["behaviorClose"] for case in results.values())))
+        for number in sorted(results, key=lambda number: [int(part) for part in number.split(".")]):
+            found = results[number]["behavior"], results[number]["behaviorClose"]
+            bad += bool({*found} - GOOD)
+            if {*found} - BEST:
+                print(f"  {number}: {found[0]}, close {found[1]}", flush=True)
     return 1 if bad else 0
 
 

@@ -55,9 +55,9 @@ async def echo(socket):
 @asynccontextmanager
 async def tunnel():
     """Gives the address at which callers reach the echo agent."""
-    bugs = []
     async with serve(echo, "127.0.0.1", 0, max_size=BIGGEST, compression=None, ping_interval=None) as agent:
         url = f"ws://127.0.0.1:{agent.sockets[0].getsockname()[1]}"
+        bugs = []
         dialer = AgentDialer(bugs.append, limits=LIMITS)
 
         def welcome(client, _head):
@@ -81,13 +81,22 @@ async def tunnel():
             dialling = dialer.dial(url, of_the_wire)
             relay.attach(of_the_caller)
 
-        runner = web.AppRunner(web.Application())
-        await runner.setup()
-        door = FrontDoor(Callbacks(runner.server, welcome, bugs.append), LIMITS)
-        await door.start("127.0.0.1", 0)
-        try:
-            yield f"ws://127.0.0.1:{door.port}/sonic"
-        finally:
-            await door.stop(1)
-            await runner.cleanup()
+        async with front_door(welcome) as address:
+            yield address
+        assert bugs == []
+
+
+@asynccontextmanager
+async def front_door(welcome):
+    """A front door of ours; gives its address."""
+    bugs = []
+    runner = web.AppRunner(web.Application())
+    await runner.setup()
+    door = FrontDoor(Callbacks(runner.server, welcome, bugs.append), LIMITS)
+    await door.start("127.0.0.1", 0)
+    try:
+        yield f"ws://127.0.0.1:{door.port}/sonic"
+    finally:
+        await door.stop(1)
+        await runner.cleanup()
     assert bugs == []

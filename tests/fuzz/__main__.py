@@ -10,6 +10,7 @@ import argparse
 import re
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,16 +65,24 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=60, help="for each target")
     parser.add_argument("--keep", action="store_true", help="add what reaches new code to the corpus")
     given = parser.parse_args()
-    failed = 0
+    failed = executions = 0
+    began = time.monotonic()
     for target in given.target:
+        started = time.monotonic()
         outcome = fuzz(target, f"-max_total_time={given.seconds}", "-timeout=120", "-rss_limit_mb=1024")
-        print(f"{target:10} {outcome.executions:>10,} executions in {given.seconds} s, exit code {outcome.code}")
+        executions += outcome.executions
+        _say(target, outcome.executions, time.monotonic() - started, f", exit code {outcome.code}")
         if outcome.code:
             failed = 1
             print(outcome.words)
         elif given.keep:
             keep(target)
+    _say("all", executions, time.monotonic() - began, "")
     return failed
+
+
+def _say(name: str, executions: int, seconds: float, more: str) -> None:
+    print(f"{name:10} {executions:>12,} executions in {seconds / 3600:.2f} h{more}", flush=True)
 
 
 def keep(target: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import msgspec
@@ -111,6 +112,11 @@ REQUESTS = (
 )
 
 
+TRANSPORT = SimpleNamespace(get_extra_info=lambda *_: None)
+PROTOCOL = SimpleNamespace(peername=("10.9.9.9", 1), sockname=None, ssl_context=None)
+WRITER = SimpleNamespace()  # of these three aiohttp's mocks cost more than the request
+
+
 def rest(data: bytes) -> None:
     """Requests to the REST API, one a line: which, id, tab, body. A registry behind them; never a 500."""
     world = World()
@@ -129,7 +135,10 @@ async def _requests(api: Api, data: bytes) -> None:
         payload.feed_eof()
         target = path.replace("{id}", quote(name) or "x")
         headers = {"Authorization": "Bearer t", "Content-Length": str(len(body))}
-        response = await app._handle(make_mocked_request(method, target, headers, payload=payload, app=app))
+        request = make_mocked_request(
+            method, target, headers, payload=payload, app=app, protocol=PROTOCOL, writer=WRITER, transport=TRANSPORT
+        )
+        response = await app._handle(request)
         assert response.status < 500 or response.status == 503, response.text
         json.loads(response.text)
 

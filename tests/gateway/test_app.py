@@ -183,11 +183,12 @@ async def test_a_tree_that_does_not_start_can_be_taken_apart(monkeypatch: pytest
     assert asyncio.all_tasks() == before
 
 
-async def test_an_http_connection_that_is_not_used_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("begun", [b"", b"GET /hea"])
+async def test_an_http_connection_that_is_not_used_is_closed(monkeypatch: pytest.MonkeyPatch, begun: bytes) -> None:
     monkeypatch.setattr(app, "IDLE_HTTP_S", 0.05)
     async with serving() as gateway:
         reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-        writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" + begun)
         answer = await asyncio.wait_for(reader.read(), PATIENCE_S)
         assert answer.startswith(b"HTTP/1.1 200 ")
         writer.close()

@@ -123,7 +123,7 @@ async def hall() -> AsyncIterator[Hall]:
     async with open_hall() as opened:
         yield opened
     assert opened.bugs == []
-    assert opened.door.heads == set()
+    assert opened.door.heads == {}
 
 
 async def rest(reader: asyncio.StreamReader) -> bytes:
@@ -152,7 +152,7 @@ async def test_a_head_that_never_ends_is_dropped_at_its_deadline(sent: bytes) ->
         writer.write(sent)
         assert await rest(reader) == b""
         writer.close()
-        assert hall.door.heads == set()
+        assert hall.door.heads == {}
 
 
 @pytest.mark.parametrize("drop", [b"x", b"\r\n"])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import logging
 import re
 import socket
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +20,7 @@ from hypothesis import strategies as st
 from loguru import logger
 
 from actors.link_end import FailureKind
+from gateway import front_door
 from gateway import rest as rest_module
 from gateway.nesting import MAX_DEPTH, is_too_deep
 from gateway.relay import TEXTS_AT_ONCE
@@ -198,6 +201,45 @@ async def test_one_read_brings_no_more_than_the_bound_allows() -> None:
         assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) <= 2 * SocketLimits().receive_bytes
 
 
+# --- crowds --------------------------------------------------------------------------------------------------------
+
+
+async def open_many(port: int, count: int, sent: bytes, host: str = "127.0.0.1") -> list[Any]:
+    opened = []
+    for _ in range(count):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(host, 0))
+        writer.write(sent)
+        if sent.endswith(b"\r\n\r\n"):
+            await reader.readuntil(b"}")
+        opened.append((reader, writer))
+    return opened
+
+
+async def is_dropped(connection: Any) -> bool:
+    try:
+        return await asyncio.wait_for(connection[0].read(1), PATIENCE_S) == b""
+    except ConnectionResetError:
+        return True
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is nobody's address")
+@pytest.mark.parametrize(
+    ("bound", "sent"), [("MAX_HEADS", b"GET /hea"), ("MAX_HTTP", b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")]
+)
+async def test_of_a_crowd_the_oldest_of_one_address_make_room(rest, monkeypatch, bound: str, sent: bytes) -> None:
+    monkeypatch.setattr(front_door, bound, 20)
+    bystander = (await open_many(rest.gateway.port, 1, sent, "127.0.0.2"))[0]
+    crowd = await open_many(rest.gateway.port, 60, sent)
+    for connection in crowd[:39]:
+        assert await is_dropped(connection)
+    rest_of = b"lth HTTP/1.1\r\nHost: x\r\n\r\n" if bound == "MAX_HEADS" else b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+    for reader, writer in (bystander, crowd[-1]):
+        writer.write(rest_of)
+        assert (await asyncio.wait_for(reader.readline(), PATIENCE_S)).startswith(b"HTTP/1.1 200 ")
+    for _, writer in (bystander, *crowd):
+        writer.close()
+
+
 # --- JSON ----------------------------------------------------------------------------------------------------------
 
 
@@ -305,6 +347,51 @@ async def test_a_body_that_never_ends_is_408(rest, monkeypatch) -> None:
     writer.close()
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        b"Content-Length: 5\r\n\r\nhello",
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        b"Content-Length: 0\r\nContent-Length: 5\r\n\r\nhello",
+        b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\nhello",
+        b"Origin: https://a.example\r\n https://b.example\r\n\r\n",
+        b"Origin : https://a.example\r\n\r\n",
+    ],
+)
+async def test_an_upgrade_that_could_hide_another_request_is_400(rest, more: bytes) -> None:
+    hidden = b"GET /admin/tree HTTP/1.1\r\nHost: x\r\n\r\n"
+    answer = await raw(rest.gateway.port, UPGRADE.format("/sonic").encode()[:-2] + more + hidden)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+async def test_two_lengths_of_one_body_are_400_and_the_end_of_the_connection(rest) -> None:
+    sent = b"POST /api/feedback HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answer = await raw(rest.gateway.port, sent + b"0\r\n\r\nGET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert answer.split(b" ", 2)[1] == b"400"
+    assert answer.count(b"HTTP/1.") == 1
+
+
+async def test_an_upgrade_after_a_request_is_no_call(rest) -> None:
+    """The head of a call is judged at the door, and the first request of a connection decides who serves it."""
+    upgrade = UPGRADE.format("/sonic").replace("Upgrade\r\n", "Upgrade, close\r\n").encode()
+    answer = await raw(rest.gateway.port, b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n" + upgrade)
+    assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"200", b"404"]
+
+
+async def test_a_packed_body_is_bounded_by_what_is_in_it(rest) -> None:
+    packed = gzip.compress(bytes(50_000_000))
+    assert len(packed) < 100 * 1024
+    assert (await rest.ask("POST", "/api/feedback", data=packed, headers={"Content-Encoding": "gzip"}))[0] == 413
+
+
+async def test_compression_is_declined(rest) -> None:
+    """So no message is longer than what came."""
+    async with websockets.connect(f"ws://127.0.0.1:{rest.gateway.port}/sonic", compression="deflate") as caller:
+        assert "permessage-deflate" in caller.request.headers["Sec-WebSocket-Extensions"]
+        assert "Sec-WebSocket-Extensions" not in caller.response.headers
+
+
 @pytest.mark.parametrize("settings", [{"caller_origins": ("https://bank.example",)}], indirect=True)
 async def test_a_page_of_another_origin_is_403_before_the_upgrade(rest) -> None:
     url = f"ws://127.0.0.1:{rest.gateway.port}/sonic"
@@ -355,6 +442,22 @@ async def test_hostile_frames_are_quiet(hop_of, lines: list[str]) -> None:
             hop.peer.writer.write(frame)
             await hop.end()
             assert hop.bugs == []
+    assert lines == []
+
+
+async def test_who_leaves_in_the_middle_of_a_body_is_quiet(rest, lines: list[str]) -> None:
+    head = b"POST /api/feedback HTTP/1.1\r\nHost: x\r\n"
+    for body in (b"Content-Length: 100\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n5\r\n{"):
+        _, writer = await asyncio.open_connection("127.0.0.1", rest.gateway.port)
+        writer.write(head + body)
+        async with asyncio.timeout(PATIENCE_S):
+            while not rest.gateway._parts.runner.server.connections:  # noqa: ASYNC110 - the kernel gives no event
+                await asyncio.sleep(0)
+            writer.transport.abort()
+            while rest.gateway._parts.runner.server.connections:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        for _ in range(5):
+            await asyncio.sleep(0)
     assert lines == []
 
 

@@ -62,6 +62,12 @@ async def test_the_beat_of_an_unknown_agent_is_answered_with_success(rest):
         {"id": "a", "url": "ws://"},
         {"id": "a", "url": "ws://h:99999"},
         {"id": "a", "url": "ws://" + "h" * 3000},
+        {"id": "a", "url": "ws://h:1/\r\nX: y"},
+        {"id": "a", "url": "ws://h:1/a HTTP/1.1"},
+        {"id": "a", "url": "ws://h:1/\x1b[2J"},
+        {"id": "a", "url": "ws://h:1/\u202e"},
+        {"id": "a", "url": URL, "capabilities": {"mode": "voice", "more": "x" * 9000}},
+        {"id": "a", "url": URL, "capabilities": ["x"] * 3000},
         {"id": "a", "url": URL, "port": "8081"},
         {"id": "a", "url": URL, "port": 0},
         {"id": "a", "url": URL, "capabilities": "voice"},
@@ -162,6 +168,9 @@ async def test_the_memory_of_a_live_session_is_read_and_merged(rest):
             assert (await rest.post(path, {"memory": {"favourite": "tea"}}))[1]["success"] is True
             assert (await rest.get(path))[1]["memory"]["favourite"] == "tea"
             assert (await rest.post(path, {"memory": "tea"}))[0] == 400
+            status, refused = await rest.post(path, {"memory": {"favourite": "x" * 70_000}})
+            assert (status, refused["success"]) == (413, False)
+            assert (await rest.get(path))[1]["memory"]["favourite"] == "tea"
             transfer = f"/api/sessions/{session}/transfer"
             assert (await rest.post(transfer, {"targetAgent": "../x"}))[0] == 400
             assert (await rest.post(transfer, {"targetAgent": "nobody"}))[0] == 409

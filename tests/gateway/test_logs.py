@@ -50,6 +50,23 @@ def test_a_json_line_has_time_level_session_and_words(configure, capsys) -> None
     assert second["session"] == ""
 
 
+def test_what_a_peer_said_makes_no_line_of_its_own(configure, capsys) -> None:
+    configure("INFO", "human")
+    logger.info("left: {}", "bye\n00:00:00.000 ERROR   forged \x1b[2J\u202e\x9b é")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("left: bye\\n00:00:00.000 ERROR   forged \\x1b[2J\\u202e\\x9b é")
+
+
+@pytest.mark.parametrize("form", ["human", "json"])
+def test_a_line_has_a_bound(configure, capsys, form: str) -> None:
+    configure("INFO", form)
+    logger.info("x" * (logs.MAX_LINE - 5) + " 12345678 " + "y" * 200_000)
+    written = capsys.readouterr().err
+    assert len(written) < logs.MAX_LINE + 200
+    assert "123" not in written.split(" ", 2)[2]
+    assert " (cut)" in written
+
+
 def test_lines_below_the_level_are_not_written(configure, capsys) -> None:
     configure("WARNING", "human")
     logger.info("quiet")

@@ -40,6 +40,8 @@ TEN: Networks = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
         (Reach(), "169.254.169.254", False),
         (Reach(), "::ffff:169.254.169.254", False),
         (Reach(), "fe80::1", False),
+        (Reach(), "::ffff:100.100.100.200", False),
+        (Reach(networks=TEN), "fd00:ec2::254", False),
         (Reach(), "224.0.0.1", False),
         (Reach(hosts=("agent.bank",)), "agent.bank", True),
         (Reach(hosts=("agent.bank",)), "AGENT.bank", True),
@@ -198,16 +200,25 @@ GUARDED = [
 ]
 
 
+OF_A_CALL: Any = [
+    ("GET", "/api/sessions/x/memory", None),
+    ("POST", "/api/sessions/x/memory", {"memory": {"verified": True}}),
+    ("POST", "/api/sessions/x/transfer", {"targetAgent": "banking"}),
+]
+
+
 @pytest.mark.parametrize("settings", [{"agent_secret": SECRET, "admin_token": "open sesame"}], indirect=True)
 async def test_nobody_registers_beats_or_removes_without_the_secret(rest) -> None:
     for credentials in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": SECRET[:-1]}):
-        for method, path, body in GUARDED:
+        for method, path, body in [*GUARDED, *OF_A_CALL]:
             assert (await rest.ask(method, path, json=body, headers=credentials))[0] == 401
     assert (await rest.get("/api/agents"))[1] == []
     for right in (SECRET, "open sesame"):
         for method, path, body in GUARDED:
             answer = await rest.ask(method, path, json=body, headers={"Authorization": f"Bearer {right}"})
             assert answer[0] == 200, answer
+        for method, path, body in OF_A_CALL:
+            assert (await rest.ask(method, path, json=body, headers={"Authorization": f"Bearer {right}"}))[0] == 404
 
 
 @pytest.mark.parametrize("settings", [{"agent_secret": SECRET}], indirect=True)

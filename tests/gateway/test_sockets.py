@@ -47,13 +47,18 @@ class Peer:
     def send(
         self, kind: int, payload: bytes = b"", *, fin: bool = True, rsv: int = 0, masks: bool | None = None
     ) -> None:
+        self.writer.write(self.in_bytes(kind, payload, fin=fin, rsv=rsv, masks=masks))
+
+    def in_bytes(
+        self, kind: int, payload: bytes = b"", *, fin: bool = True, rsv: int = 0, masks: bool | None = None
+    ) -> bytes:
         masks = self.masks if masks is None else masks
         size = len(payload)
         short = size if size < 126 else 126 if size < 65536 else 127
         head = bytes([fin << 7 | rsv << 4 | kind, masks << 7 | short])
         if short > 125:
             head += size.to_bytes(2 if short == 126 else 8, "big")
-        self.writer.write(head + (bytes(4) if masks else b"") + payload)
+        return head + (bytes(4) if masks else b"") + payload
 
     async def frame(self) -> tuple[int, bytes]:
         """The next frame that is sent to it."""
@@ -395,6 +400,26 @@ async def test_an_empty_close_is_answered_by_an_empty_one(hop: Hop) -> None:
     assert await hop.peer.frame() == (CLOSE, b"")
     hop.peer.writer.close()
     assert await hop.end() == (1005, "")
+
+
+@pytest.mark.parametrize("code", [1000, 4321])
+@pytest.mark.parametrize("more", [{"kind": CLOSE, "payload": b"\x03\xe9"}, {"kind": 3}, {"kind": PING, "fin": False}])
+async def test_what_comes_in_one_piece_with_a_close_changes_nothing_of_it(hop: Hop, code: int, more: Any) -> None:
+    """RFC 6455, section 1.4: what follows a close is discarded. It is read before the close is given to us."""
+    frames = {"kind": TEXT, "payload": b"last"}, {"kind": CLOSE, "payload": code.to_bytes(2, "big") + b"bye"}, more
+    hop.peer.writer.write(b"".join(hop.peer.in_bytes(**frame) for frame in frames))
+    assert await hop.message() == "last"
+    assert await hop.peer.frame() == (CLOSE, code.to_bytes(2, "big"))
+    hop.peer.writer.close()
+    assert await hop.end() == (code, "bye")
+    assert await hop.peer.rest() == b""
+
+
+@pytest.mark.parametrize("code", [0, 1005, 5000])
+async def test_a_close_that_may_not_be_sent_is_none_whatever_follows(hop: Hop, code: int) -> None:
+    hop.peer.writer.write(hop.peer.in_bytes(CLOSE, code.to_bytes(2, "big")) + hop.peer.in_bytes(CLOSE))
+    assert (await hop.peer.closed_with())[0] == 1002
+    assert (await hop.end())[0] == 1002
 
 
 @pytest.mark.parametrize(

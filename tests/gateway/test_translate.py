@@ -249,6 +249,15 @@ def test_tools_are_forwarded_and_told(line: Line) -> None:
     ]
 
 
+def test_of_the_names_that_an_agent_gives_no_more_is_told_than_an_id_may_have(line: Line) -> None:
+    long = "x" * 200_000
+    use = {"type": "tool_use", "toolName": long, "toolUseId": long, "input": {}}
+    assert line.say(use) == use
+    line.say({"type": "handoff_request", "targetAgentId": long})
+    tool, request = line.events
+    assert (len(tool.tool), len(tool.use_id), len(request.target)) == (128, 128, 128)
+
+
 @pytest.mark.parametrize(
     "sent",
     [

@@ -144,6 +144,12 @@ def test_what_is_written_can_be_read(message: dict[str, object]) -> None:
         ('{"type":"user_input","text":["x"]}', Malformed("text: must be a string")),
         ('{"type":"text_input","text":"x","skipTranscript":1}', Malformed("skipTranscript: must be true or false")),
         ('{"type":"select_workflow","workflowId":7}', Malformed("workflowId: must be a string")),
+        ('{"type":"select_workflow","workflowId":"%s"}' % ("x" * 129), Malformed("workflowId: at most 128 characters")),
+        ('{"type":"select_workflow","workflow":"%s"}' % ("x" * 129), Malformed("workflow: at most 128 characters")),
+        (
+            '{"type":"select_workflow","workflowId":"idv","interactionMode":"%s"}' % ("x" * 129),
+            Malformed("interactionMode: at most 128 characters"),
+        ),
         ('{"type":"sessionConfig","config":[]}', Malformed("config: must be an object")),
     ],
 )
