@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import select
 import subprocess
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 
-from benchmarks.machine import cores, cpu_s, free_port
+from benchmarks.machine import cores, free_port, hear
+from benchmarks.relays import TRIAGE
 
-ANSWER_S = 180
+ANSWER_S = 240
 
 
 class Load:
@@ -19,8 +18,7 @@ class Load:
 
     def __init__(self):
         self.agent = free_port()
-        file = str(Path(__file__).with_name("load.py"))
-        command = ["taskset", "-c", str(cores()[1]), sys.executable, file, str(self.agent)]
+        command = ["taskset", "-c", str(cores()[1]), sys.executable, "-m", "benchmarks.load", str(self.agent)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         self._process = subprocess.Popen(command, text=True, **pipes)
         self._hear()
@@ -28,15 +26,16 @@ class Load:
     def work(self, relay, work, **order):
         """Let callers do one kind of work; returns (CPU seconds of the relay, the load's result)."""
         with self.callers(relay, work, **order) as begin:
-            before = cpu_s(relay.pid)
+            before = relay.cpu_s()
             result = begin()
-            return cpu_s(relay.pid) - before, result
+            return relay.cpu_s() - before, result
 
     @contextmanager
-    def callers(self, relay, work, **order):
-        """Have callers there; what is given begins the work and returns its result."""
-        relay.register()
-        self._say(json.dumps({"url": relay.url, "speaks": relay.speaks, "work": work, **order}))
+    def callers(self, relay, work, agents=TRIAGE, **order):
+        """Have callers there, with ``agents`` to choose from; what is given begins the work and returns its result."""
+        relay.register(agents)
+        choices = list(agents) if relay.speaks else []
+        self._say(json.dumps({"url": relay.url, "choices": choices, "work": work, **order}))
         self._hear()
 
         def begin():
@@ -55,8 +54,4 @@ class Load:
         self._process.stdin.flush()
 
     def _hear(self):
-        ready, _, _ = select.select([self._process.stdout], [], [], ANSWER_S)
-        line = self._process.stdout.readline() if ready else ""
-        if not line:
-            raise SystemExit("the load process ended or does not answer")
-        return line
+        return hear(self._process, ANSWER_S)

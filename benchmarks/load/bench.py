@@ -1,0 +1,116 @@
+"""Callers of one order, and the kinds of work that callers do."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from itertools import cycle
+
+import picows
+
+from benchmarks.load.people import AUDIO, BINARY, TEXT, Caller, echo
+
+OPENING = 32  # handshakes at once
+OPENING_S = 150
+UNDER_WAY = 50  # frames at once, where callers speak as fast as they can
+
+
+class Bench:
+    """Opens the order's callers; each kind of work is an awaitable method that returns what is to be reported.
+
+    An order says: ``url``, ``work``, ``callers``, ``choices`` (agents to choose from, none for a bare relay), and
+    what the kind of work needs: ``seconds``, ``number`` of sessions, ``sizes`` of frames in bytes, ``json``.
+    """
+
+    def __init__(self, order, agents):
+        self.order, self.agents, self.seconds = order, agents, order.get("seconds", 0)
+        self.there, self.everybody = [], asyncio.Event()
+        self.on_frame = lambda caller, data: None
+        self._choices = cycle(order["choices"] or [""])
+        agents.on_frame = echo
+
+    async def open(self):
+        gate = asyncio.Semaphore(OPENING)
+
+        async def connect():
+            async with gate:
+                await picows.ws_connect(self._caller, self.order["url"])
+
+        await asyncio.gather(*(connect() for _ in range(self.order["callers"])))
+        await asyncio.wait_for(self.everybody.wait(), OPENING_S)
+        async with asyncio.timeout(OPENING_S):
+            while len(self.agents.open) < self.order["callers"]:  # a bare relay dials when its caller is there
+                await asyncio.sleep(0.01)
+
+    def _caller(self):
+        return Caller(next(self._choices), self._is_there, self._heard)
+
+    def _is_there(self, caller):
+        self.there.append(caller)
+        if len(self.there) == self.order["callers"]:
+            self.everybody.set()
+
+    def _heard(self, caller, data):
+        self.on_frame(caller, data)
+
+    def close(self):
+        for caller in self.there:
+            if caller.transport is not None:
+                caller.transport.disconnect()
+
+    async def frames(self):
+        """As fast as they can: so many frames under way, whoever says them; each echo lets the next caller speak."""
+        frames, kind = cycle(self._frames()), TEXT if self.order.get("json") else BINARY
+        queue = deque(self.there)
+        echoes = 0
+        until = time.perf_counter() + self.seconds
+        done = asyncio.get_running_loop().create_future()
+
+        def speak():
+            queue[0].transport.send(kind, next(frames))
+            queue.rotate(-1)
+
+        def on_frame(_caller, _data):
+            nonlocal echoes
+            echoes += 1
+            if time.perf_counter() < until:
+                speak()
+            elif not done.done():
+                done.set_result(None)
+
+        self.on_frame = on_frame
+        for _ in range(min(UNDER_WAY, len(queue))):
+            speak()
+        await done
+        return {"frames": 2 * echoes}
+
+    async def starts(self):
+        """Callers come, hear one echo and leave, twenty at once."""
+        frame = self._frames()[0]
+        loop, gate = asyncio.get_running_loop(), asyncio.Semaphore(20)
+
+        async def one():
+            async with gate:
+                echoed = loop.create_future()
+                there = lambda caller: caller.transport.send(BINARY, frame)  # noqa: E731
+                heard = lambda _caller, _data: echoed.done() or echoed.set_result(None)  # noqa: E731
+                transport, _ = await picows.ws_connect(
+                    lambda: Caller(next(self._choices), there, heard), self.order["url"]
+                )
+                await asyncio.wait_for(echoed, 20)
+                transport.send_close(1000)
+                await transport.wait_disconnected()
+
+        await asyncio.gather(*(one() for _ in range(self.order["number"])))
+        return {"sessions": self.order["number"]}
+
+    async def idle(self):
+        """Nothing; the callers are there."""
+        await asyncio.sleep(self.seconds)
+        return {"callers": len(self.there)}
+
+    def _frames(self):
+        if self.order.get("json"):
+            return [AUDIO + b"A" * size + b'"}' for size in self.order["sizes"]]
+        return [bytes([7]) * size for size in self.order["sizes"]]
