@@ -83,7 +83,7 @@ def _row(goal, figures):
     if OURS not in figures.samples:  # quantiles, by what says them
         part = AFTER if "failover" in goal.name else OUTSIDE
         ours = [f"{OURS}, {part if 'outside' in goal.name else RECEIPT}, p99"]
-    peers = ", ".join(_said(figures, name, name) for name in figures.samples if not name.startswith(OURS))
+    peers = "; ".join(_said(figures, name, name) for name in figures.samples if not name.startswith(OURS))
     return _line(goal.name, goal.target, _said(figures, ours[0]), goal.within(figures), peers)
 
 
@@ -120,8 +120,12 @@ def _line(name, target, ours, good, peers):
 
 def _said(figures, name, prefix=""):
     values = figures.samples[name]
-    spread = f" ({min(values):.3g}-{max(values):.3g})" if len(values) > 1 else ""
-    return f"{prefix} {figures.median(name):.3g}{spread} {figures.unit}".lstrip()
+    spread = f" ({_number(min(values))} to {_number(max(values))})" if len(values) > 1 else ""
+    return f"{prefix} {_number(figures.median(name))}{spread} {figures.unit}".lstrip()
+
+
+def _number(value):
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def main():
