@@ -66,7 +66,7 @@ def of_relays(groups, size, load, relays):
         yield sessions.idle(load, relays, size["idle"], size["idle_rounds"])
     if "many" in groups:
         names = [name for name in (FIRST, OURS) if name in relays.names()]
-        yield sessions.many(load, relays, names, size["many"], size["rounds"], size["seconds"])
+        yield sessions.many(load, relays, names, size["many"], min(size["rounds"], 3), size["seconds"])
     if "swaps" in groups:
         relay = relays.start(OURS)
         try:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 
-from benchmarks.machine import cores, free_port, hear
+from benchmarks.machine import cores, free_port, hear, says
 from benchmarks.relays import TRIAGE
 
-ANSWER_S = 240
+ANSWER_S = 300
+BEAT_S = 10.0  # below the 30 s after which the gateway doubts an agent
 
 
 class Load:
@@ -36,11 +38,11 @@ class Load:
         relay.register(agents)
         choices = list(agents) if relay.speaks else []
         self._say(json.dumps({"url": relay.url, "choices": choices, "work": work, **order}))
-        self._hear()
+        self._hear(lambda: relay.beat(agents))
 
         def begin():
             self._say("go")
-            return json.loads(self._hear())
+            return json.loads(self._hear(lambda: relay.beat(agents)))
 
         yield begin
         self._say("end")
@@ -53,5 +55,9 @@ class Load:
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
 
-    def _hear(self):
-        return hear(self._process, ANSWER_S)
+    def _hear(self, beat=lambda: None):
+        """The next line, while agents' hearts beat."""
+        until = time.monotonic() + ANSWER_S
+        while time.monotonic() < until and not says(self._process, BEAT_S):
+            beat()
+        return hear(self._process, BEAT_S)

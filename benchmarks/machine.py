@@ -74,10 +74,14 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def says(process, patience_s):
+    """Whether there is something to hear of a process, or its end, within so many seconds."""
+    return bool(select.select([process.stdout], [], [], patience_s)[0])
+
+
 def hear(process, patience_s):
     """The next line that a process says; ``SystemExit`` where it ends, or says nothing for so long."""
-    ready, _, _ = select.select([process.stdout], [], [], patience_s)
-    line = process.stdout.readline() if ready else ""
+    line = process.stdout.readline() if says(process, patience_s) else ""
     if not line:
         raise SystemExit(f"no answer within {patience_s} s, or it has ended: {' '.join(process.args)}")
     return line

@@ -53,12 +53,19 @@ class Running:
         return cpu_s(self.pid) if self.process is not None else 0.0
 
     def register(self, agents=TRIAGE):
-        """Make agents known, by id the paths of their instances: they have no hearts of their own that beat."""
+        """Make agents known; by id the paths of their instances."""
+        self._tell("/api/agents/register", "id", agents)
+
+    def beat(self, agents=TRIAGE):
+        """Beat for them, for they have no hearts of their own."""
+        self._tell("/api/agents/heartbeat", "agentId", agents)
+
+    def _tell(self, where, name, agents):
         if self.speaks:
             for agent, paths in agents.items():
                 for path in paths:
-                    body = {"id": agent, "url": f"ws://127.0.0.1:{self.agent}{path}"}
-                    self.ask("/api/agents/register", json.dumps(body).encode())
+                    body = {name: agent, "url": f"ws://127.0.0.1:{self.agent}{path}"}
+                    self.ask(where, json.dumps(body).encode())
 
     def ask(self, path, body=None):
         """Ask our gateway; JSON."""
