@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import subprocess
 import sys
@@ -23,6 +24,7 @@ class Load:
         command = ["taskset", "-c", str(cores()[1]), sys.executable, "-m", "benchmarks.load", str(self.agent)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         self._process = subprocess.Popen(command, text=True, **pipes)
+        atexit.register(self._process.kill)  # also where a run breaks off
         self._hear()
 
     def work(self, relay, work, **order):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import shutil
@@ -147,4 +148,6 @@ def _there(name):
 def _spawn(command, settings=None):
     environment = {**os.environ, **(settings or {})}
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen(["taskset", "-c", str(cores()[0]), *command], env=environment, **silent)
+    process = subprocess.Popen(["taskset", "-c", str(cores()[0]), *command], env=environment, **silent)
+    atexit.register(process.kill)  # also where a run breaks off
+    return process

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ class Subject:
         self.name = name
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         self._process = subprocess.Popen(["taskset", "-c", str(cores()[0]), *command], text=True, **pipes)
+        atexit.register(self._process.kill)  # also where a run breaks off
         self._wait("ready")
 
     @property

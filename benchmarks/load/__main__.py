@@ -40,8 +40,7 @@ async def main():
         say(json.dumps({**result, "seconds": time.perf_counter() - began}))
         await hear()
         bench.close()
-        await asyncio.sleep(0.2)
-        agents.by_session.clear()
+        await agents.gone()
     server.close()
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import struct
 import time
+from contextlib import suppress
 
 import picows
 
 BINARY, TEXT, CLOSE = picows.WSMsgType.BINARY, picows.WSMsgType.TEXT, picows.WSMsgType.CLOSE
 AUDIO = b'{"type":"bench","audio":"'
+LEAVING_S = 10.0
 RESET = struct.pack("ii", 1, 0)  # linger for no time: closing sends a reset, whatever is unsent
 
 
@@ -24,6 +27,17 @@ class Agents:
 
     def listener(self, request):
         return Agent(self, request.path.decode())
+
+    async def gone(self):
+        """Wait until their callers' relay has let all of them go, and end those that it has not."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LEAVING_S):
+                while self.open:  # noqa: ASYNC110 - each of them is a listener, which has no loop
+                    await asyncio.sleep(0.01)
+        for agent in list(self.open):
+            agent.transport.disconnect()
+        await asyncio.sleep(0.2)
+        self.by_session.clear()
 
 
 def echo(agent, kind, data):
