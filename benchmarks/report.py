@@ -39,6 +39,11 @@ def quantile(values, percent):
     return sorted(values)[max(0, math.ceil(len(values) * percent / 100) - 1)]
 
 
+def number(value):
+    """Three digits that count, and never an exponent above."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def table(found):
     """Rows of medians, ranges and ratios."""
     lines = []
@@ -71,14 +76,19 @@ def plot(found, paths):
     mpl.use("agg")
     from matplotlib import pyplot as plt  # noqa: PLC0415
 
-    height = sum(len(one.samples) + 2 for one in found)
-    ratios = [len(one.samples) + 1 for one in found]
-    figure, panels = plt.subplots(len(found), 1, figsize=(9, height * 0.27), height_ratios=ratios, squeeze=False)
-    for one, panel in zip(found, panels[:, 0], strict=True):
-        _bars(one, panel)
+    found = [one for one in found if any(map(any, one.samples.values()))]  # where all is nothing there is no picture
+    columns = [found[::2], found[1::2]]
+    rows = max(map(len, columns))
+    tallest = max(len(one.samples) for one in found)
+    figure, panels = plt.subplots(rows, 2, figsize=(14, rows * (tallest + 2) * 0.2), squeeze=False)
+    for at, column in enumerate(columns):
+        for one, panel in zip(column, panels[:, at], strict=False):
+            _bars(one, panel)
+    if len(found) % 2:
+        panels[-1, 1].set_axis_off()
     figure.tight_layout()
     for path in paths:
-        figure.savefig(path, dpi=110)
+        figure.savefig(path, dpi=110, bbox_inches="tight")
     plt.close(figure)
 
 
@@ -92,7 +102,7 @@ def _bars(one, panel):
     if min(medians) > 0 and max(medians) > 100 * min(medians):
         panel.set_xscale("log")
     for name, median in zip(names, medians, strict=True):
-        panel.annotate(f" {median:.3g}", (median, name), va="center", fontsize=7)
+        panel.annotate(f" {number(median)}", (median, name), va="center", fontsize=7)
     panel.set_title(f"{one.title} ({one.unit})", fontsize=8, loc="left")
     panel.invert_yaxis()
     panel.tick_params(labelsize=7)

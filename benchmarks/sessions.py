@@ -13,13 +13,16 @@ IDLE_S = 5.0
 
 
 def starts(load, running, rounds, number):
-    """Microseconds of CPU from the connection over the first echo to the end."""
-    figures = Figures("starts", "CPU per session: connect, open the link, first echo, close", "us")
+    """Microseconds of CPU from the connection to the first echo; and from the caller's close until its link is gone."""
+    begins = Figures("starts", "CPU to begin a session: connect, open the link, first echo", "us")
+    ends = Figures("ends", "CPU to end a session: from the caller's close", "us")
     for _ in range(rounds):
         for relay in running:
             spent, _ = load.work(relay, "starts", number=number, sizes=[640])
-            figures.add(relay.name, spent / number * 1e6)
-    return [figures]
+            begins.add(relay.name, spent / number * 1e6)
+            spent, _ = load.work(relay, "ends", callers=number)
+            ends.add(relay.name, spent / number * 1e6)
+    return [begins, ends]
 
 
 def idle(load, relays, number, rounds):

@@ -82,7 +82,7 @@ class Bench:
         return {"frames": 2 * echoes}
 
     async def starts(self):
-        """Callers come, hear one echo and leave, twenty at once."""
+        """Callers come, twenty at once, and hear one echo; they stay, for what the end costs is another figure."""
         frame = self._frames()[0]
         loop, gate = asyncio.get_running_loop(), asyncio.Semaphore(20)
 
@@ -91,15 +91,23 @@ class Bench:
                 echoed = loop.create_future()
                 there = lambda caller: caller.transport.send(BINARY, frame)  # noqa: E731
                 heard = lambda _caller, _data: echoed.done() or echoed.set_result(None)  # noqa: E731
-                transport, _ = await picows.ws_connect(
+                _, caller = await picows.ws_connect(
                     lambda: Caller(next(self._choices), there, heard), self.order["url"]
                 )
                 await asyncio.wait_for(echoed, 20)
-                transport.send_close(1000)
-                await transport.wait_disconnected()
+                self.there.append(caller)
 
         await asyncio.gather(*(one() for _ in range(self.order["number"])))
         return {"sessions": self.order["number"]}
+
+    async def ends(self):
+        """Callers leave in order, all of them, until no agent has a link any more."""
+        transports = [caller.transport for caller in self.there]
+        for transport in transports:
+            transport.send_close(1000)
+        await asyncio.gather(*(transport.wait_disconnected() for transport in transports))
+        await self.agents.gone()
+        return {"sessions": len(transports)}
 
     async def idle(self):
         """Nothing; the callers are there."""
