@@ -32,7 +32,7 @@ def idle(load, relays, number, rounds):
     for _ in range(rounds):
         for name in relays.names():
             relay = relays.start(name)
-            load.work(relay, "starts", number=50, sizes=[640])
+            load.work(relay, "visits", number=50, sizes=[640])
             before = rss_kb(relay.pid)
             with load.callers(relay, "idle", callers=number, seconds=IDLE_S) as begin:
                 time.sleep(SETTLE_S)

@@ -65,7 +65,7 @@ def run(load, relay, sessions):
     before, early, began = when_quiet(relay), None, time.monotonic()
     print("before", before, flush=True)
     for done in range(BATCH, sessions + 1, BATCH):
-        load.work(relay, "starts", number=BATCH, sizes=[640])
+        load.work(relay, "visits", number=BATCH, sizes=[640])
         if done == sessions // 10:
             early = when_quiet(relay)
             print(f"{done:7} sessions {early}", flush=True)

@@ -83,6 +83,20 @@ class Bench:
 
     async def starts(self):
         """Callers come, twenty at once, and hear one echo; they stay, for what the end costs is another figure."""
+        await self._come_and_go(self.there.append)
+        return {"sessions": self.order["number"]}
+
+    async def visits(self):
+        """Callers come, hear one echo and leave, twenty at once."""
+
+        async def leave(caller):
+            caller.transport.send_close(1000)
+            await caller.transport.wait_disconnected()
+
+        await self._come_and_go(leave)
+        return {"sessions": self.order["number"]}
+
+    async def _come_and_go(self, then):
         frame = self._frames()[0]
         loop, gate = asyncio.get_running_loop(), asyncio.Semaphore(20)
 
@@ -95,10 +109,10 @@ class Bench:
                     lambda: Caller(next(self._choices), there, heard), self.order["url"]
                 )
                 await asyncio.wait_for(echoed, 20)
-                self.there.append(caller)
+                if (left := then(caller)) is not None:
+                    await left
 
         await asyncio.gather(*(one() for _ in range(self.order["number"])))
-        return {"sessions": self.order["number"]}
 
     async def ends(self):
         """Callers leave in order, all of them, until no agent has a link any more."""
