@@ -54,6 +54,7 @@ class Transport:
     """Takes what is written, and counts it."""
 
     is_client_side = False
+    request = response = None
 
     def __init__(self):
         self.underlying_transport = self
