@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: install up test check format thespian simulate fuzz chaos soak autobahn clean
+.PHONY: install up test check format thespian simulate fuzz chaos soak bench bench-full autobahn clean
 
 install: $(VENV)/.dev-installed
 
@@ -19,6 +19,10 @@ $(VENV)/.installed: setup.cfg pyproject.toml | $(BIN)/python
 
 $(VENV)/.dev-installed: setup.cfg pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[voice,dev]'
+	@touch $@ $(VENV)/.installed
+
+$(VENV)/.bench-installed: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[voice,bench]'
 	@touch $@ $(VENV)/.installed
 
 up: $(VENV)/.installed
@@ -58,6 +62,13 @@ chaos: $(VENV)/.dev-installed
 SESSIONS ?= 100000
 soak: $(VENV)/.dev-installed
 	$(BIN)/python -m benchmarks.soak --sessions $(SESSIONS)
+
+# Our figures beside the peers', in one run; what lies in build/bench says which machine. Leave the machine alone for it.
+bench: $(VENV)/.bench-installed
+	$(BIN)/python -m benchmarks --out build/bench
+
+bench-full: $(VENV)/.bench-installed
+	$(BIN)/python -m benchmarks --full --out build/bench
 
 # New inputs for everything that reads a peer's bytes, guided by coverage; what is found lies in var/fuzz.
 FUZZ_SECONDS ?= 60

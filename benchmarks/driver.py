@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import json
-import select
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
-from pathlib import Path
 
-from benchmarks.machine import cores, cpu_s, free_port
+from benchmarks.machine import cores, free_port, hear, says
+from benchmarks.relays import TRIAGE
 
-ANSWER_S = 180
+ANSWER_S = 300
+BEAT_S = 10.0  # below the 30 s after which the gateway doubts an agent
 
 
 class Load:
@@ -19,29 +21,30 @@ class Load:
 
     def __init__(self):
         self.agent = free_port()
-        file = str(Path(__file__).with_name("load.py"))
-        command = ["taskset", "-c", str(cores()[1]), sys.executable, file, str(self.agent)]
+        command = ["taskset", "-c", str(cores()[1]), sys.executable, "-m", "benchmarks.load", str(self.agent)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         self._process = subprocess.Popen(command, text=True, **pipes)
+        atexit.register(self._process.kill)  # also where a run breaks off
         self._hear()
 
     def work(self, relay, work, **order):
         """Let callers do one kind of work; returns (CPU seconds of the relay, the load's result)."""
         with self.callers(relay, work, **order) as begin:
-            before = cpu_s(relay.pid)
+            before = relay.cpu_s()
             result = begin()
-            return cpu_s(relay.pid) - before, result
+            return relay.cpu_s() - before, result
 
     @contextmanager
-    def callers(self, relay, work, **order):
-        """Have callers there; what is given begins the work and returns its result."""
-        relay.register()
-        self._say(json.dumps({"url": relay.url, "speaks": relay.speaks, "work": work, **order}))
-        self._hear()
+    def callers(self, relay, work, agents=TRIAGE, **order):
+        """Have callers there, with ``agents`` to choose from; what is given begins the work and returns its result."""
+        relay.register(agents)
+        choices = list(agents) if relay.speaks else []
+        self._say(json.dumps({"url": relay.url, "choices": choices, "work": work, **order}))
+        self._hear(lambda: relay.beat(agents))
 
         def begin():
             self._say("go")
-            return json.loads(self._hear())
+            return json.loads(self._hear(lambda: relay.beat(agents)))
 
         yield begin
         self._say("end")
@@ -54,9 +57,9 @@ class Load:
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
 
-    def _hear(self):
-        ready, _, _ = select.select([self._process.stdout], [], [], ANSWER_S)
-        line = self._process.stdout.readline() if ready else ""
-        if not line:
-            raise SystemExit("the load process ended or does not answer")
-        return line
+    def _hear(self, beat=lambda: None):
+        """The next line, while agents' hearts beat."""
+        until = time.monotonic() + ANSWER_S
+        while time.monotonic() < until and not says(self._process, BEAT_S):
+            beat()
+        return hear(self._process, BEAT_S)

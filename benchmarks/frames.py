@@ -2,31 +2,54 @@
 
 from __future__ import annotations
 
+from benchmarks.relays import DIRECT
 from benchmarks.report import Figures
 
-WORK = {"640 B audio": {"size": 640}, "3200 B audio": {"size": 3200}, "JSON of 4 KB": {"size": 4096, "json": True}}
+WORK = {
+    "640 B": {"sizes": [640]},
+    "3,200 B": {"sizes": [3200]},
+    "JSON of 2, 4, 6 KB": {"sizes": [2048, 4096, 6144], "json": True, "callers": 200},  # who may say 50 a second each
+}
+"""Frames, by name: PCM of 20 ms and of 100 ms at 16 kHz, and base64 in JSON."""
 
 
-def cost(load, running, rounds, seconds, callers=50, work=WORK):
-    """Microseconds of CPU per frame, where an echo is two frames: one each way."""
+def cost(load, running, rounds, seconds, callers=50, names=tuple(WORK)):
+    """Microseconds of CPU per frame forwarded, as fast as the relay can; an echo is two frames, one each way."""
     found = []
-    for name, order in work.items():
-        figures = Figures(f"CPU per frame: {name}, {callers} callers", "us")
+    for name in names:
+        order = {"callers": callers, "seconds": seconds, **WORK[name]}
+        figures = Figures(f"frames {name} {callers}", f"CPU per frame: {name}, {order['callers']} callers", "us")
         found.append(figures)
         for _ in range(rounds):
             for relay in running:
-                spent, result = load.work(relay, "frames", callers=callers, seconds=seconds, **order)
-                figures.add(relay.name, spent / (2 * result["echoes"]) * 1e6)
+                spent, result = load.work(relay, "frames", **order)
+                figures.add(relay.name, spent / result["frames"] * 1e6)
     return found
 
 
-def delay(load, running, rounds, seconds, callers):
-    """Milliseconds from a caller's frame to its echo, everybody speaking 50 frames of 640 B a second."""
-    p50 = Figures(f"round trip, {callers} callers at 50 frames/s each way, p50", "ms")
-    p99 = Figures(f"round trip, {callers} callers at 50 frames/s each way, p99", "ms")
+def delay(load, running, rounds, seconds, callers, name):
+    """Real time: what frames need from sender to receiver, what of it is the relay's, and its CPU meanwhile.
+
+    ``running`` begins with no relay at all. What a round's p99 is above that round's without a relay has been added:
+    the senders' and receivers' own share of the wait is in both.
+    """
+    size = WORK[name]["sizes"][0]
+    every_ms = size // 32  # PCM of 16 bits at 16 kHz
+    what = f"{callers} callers, {name} each {every_ms} ms, each way"
+    p50, p99 = (Figures(f"{part} {name} {callers}", f"one way, {what}: {part}", "ms") for part in ("p50", "p99"))
+    added = Figures(f"added {name} {callers}", f"p99 above that without a relay, {what}", "ms")
+    cpu = Figures(f"paced {name} {callers}", f"CPU per frame, {what}", "us")
+    missing = Figures(f"missing {name} {callers}", f"frames that did not come within half a second, {what}", "%")
     for _ in range(rounds):
+        alone = 0.0
         for relay in running:
-            _, result = load.work(relay, "paced", callers=callers, seconds=seconds, size=640)
+            spent, result = load.work(relay, "paced", callers=callers, seconds=seconds, sizes=[size], every_ms=every_ms)
             p50.add(relay.name, result["p50"])
             p99.add(relay.name, result["p99"])
-    return [p50, p99]
+            missing.add(relay.name, 100 * result["missing"] / (result["frames"] + result["missing"]))
+            if relay.name == DIRECT:
+                alone = result["p99"]
+            else:
+                added.add(relay.name, result["p99"] - alone)
+                cpu.add(relay.name, spent / result["frames"] * 1e6)
+    return [p50, p99, added, cpu, missing]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import shutil
@@ -11,7 +12,8 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.machine import cores, free_port, until_open
+from benchmarks.machine import cores, cpu_s, free_port, until_open
+from benchmarks.report import OURS
 
 BARE = Path(__file__).parent / "bare"
 HAPROXY = """global
@@ -27,17 +29,19 @@ listen relay
   bind 127.0.0.1:{port}
   server agent 127.0.0.1:{agent}
 """
-OURS = "Understudy"
 FIRST = "HAProxy tcp"
+NODE = "Node ws, bare"
+DIRECT = "no relay"
+TRIAGE = {"triage": [""]}
 
 
 @dataclass
 class Running:
-    """A relay process on the first core; ``speaks`` our protocol: a caller chooses before he talks."""
+    """A relay process on the first core, or none; ``speaks`` our protocol: a caller chooses before he talks."""
 
     name: str
     url: str
-    process: subprocess.Popen
+    process: subprocess.Popen | None = None
     speaks: bool = False
     agent: int = 0
 
@@ -45,17 +49,35 @@ class Running:
     def pid(self):
         return self.process.pid
 
-    def register(self):
-        """Make the agent known; it has no heart of its own that beats."""
+    def cpu_s(self):
+        """Seconds of CPU that it has used so far."""
+        return cpu_s(self.pid) if self.process is not None else 0.0
+
+    def register(self, agents=TRIAGE):
+        """Make agents known; by id the paths of their instances."""
+        self._tell("/api/agents/register", "id", agents)
+
+    def beat(self, agents=TRIAGE):
+        """Beat for them, for they have no hearts of their own."""
+        self._tell("/api/agents/heartbeat", "agentId", agents)
+
+    def _tell(self, where, name, agents):
         if self.speaks:
-            address = self.url.replace("ws:", "http:").replace("/sonic", "/api/agents/register")
-            body = json.dumps({"id": "triage", "url": f"ws://127.0.0.1:{self.agent}"}).encode()
-            request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
-            urllib.request.urlopen(request).read()
+            for agent, paths in agents.items():
+                for path in paths:
+                    body = {name: agent, "url": f"ws://127.0.0.1:{self.agent}{path}"}
+                    self.ask(where, json.dumps(body).encode())
+
+    def ask(self, path, body=None):
+        """Ask our gateway; JSON."""
+        address = self.url.replace("ws:", "http:").replace("/sonic", path)
+        request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+        return json.loads(urllib.request.urlopen(request).read())
 
     def stop(self):
-        self.process.kill()
-        self.process.wait()
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
 
 
 class Relays:
@@ -64,9 +86,9 @@ class Relays:
     def __init__(self, agent, folder, only=None):
         self._agent, self._folder = agent, Path(folder)
         found = {
-            "HAProxy tcp": self._haproxy,
+            FIRST: self._haproxy,
             "HAProxy http": self._haproxy,
-            "Node ws, bare": self._node,
+            NODE: self._node,
             "picows, bare": self._python,
             "aiohttp, bare": self._python,
             "websockets, bare": self._python,
@@ -88,6 +110,10 @@ class Relays:
         until_open(int(running.url.split(":")[2].split("/")[0]), running.process)
         running.register()
         return running
+
+    def direct(self):
+        """No relay at all: callers speak to the agent."""
+        return Running(DIRECT, f"ws://127.0.0.1:{self._agent}/session")
 
     def _haproxy(self, name, port):
         file = self._folder / f"{name.split()[1]}-{port}.cfg"
@@ -115,11 +141,13 @@ class Relays:
 
 
 def _there(name):
-    needs = {"HAProxy tcp": ["haproxy"], "HAProxy http": ["haproxy"], "Node ws, bare": ["node", "npm"]}
+    needs = {FIRST: ["haproxy"], "HAProxy http": ["haproxy"], NODE: ["node", "npm"]}
     return all(shutil.which(program) for program in needs.get(name, []))
 
 
 def _spawn(command, settings=None):
     environment = {**os.environ, **(settings or {})}
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen(["taskset", "-c", str(cores()[0]), *command], env=environment, **silent)
+    process = subprocess.Popen(["taskset", "-c", str(cores()[0]), *command], env=environment, **silent)
+    atexit.register(process.kill)  # also where a run breaks off
+    return process

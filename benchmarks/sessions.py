@@ -8,38 +8,50 @@ from benchmarks import frames
 from benchmarks.machine import rss_kb
 from benchmarks.report import Figures
 
+SETTLE_S = 1.0  # for buffers to be given back
+IDLE_S = 5.0
+
 
 def starts(load, running, rounds, number):
-    """CPU from the connection over the first echo to the end."""
-    figures = Figures("CPU per session: connect, open the link, first echo, close", "us")
+    """Microseconds of CPU from the connection to the first echo; and from the caller's close until its link is gone."""
+    begins = Figures("starts", "CPU to begin a session: connect, open the link, first echo", "us")
+    ends = Figures("ends", "CPU to end a session: from the caller's close", "us")
     for _ in range(rounds):
         for relay in running:
-            spent, _ = load.work(relay, "starts", number=number, size=640)
-            figures.add(relay.name, spent / number * 1e6)
-    return [figures]
+            spent, _ = load.work(relay, "starts", number=number, sizes=[640])
+            begins.add(relay.name, spent / number * 1e6)
+            spent, _ = load.work(relay, "ends", callers=number)
+            ends.add(relay.name, spent / number * 1e6)
+    return [begins, ends]
 
 
-def memory(load, relays, number):
-    """Resident kilobytes per idle session, in a fresh process, above what fifty sessions had needed."""
-    figures = Figures(f"resident memory per idle session, {number} of them", "KB")
-    for name in relays.names():
-        relay = relays.start(name)
-        load.work(relay, "starts", number=50, size=640)
-        before = rss_kb(relay.pid)
-        with load.callers(relay, "idle", callers=number) as begin:
-            time.sleep(1)  # for buffers to be given back
-            figures.add(name, (rss_kb(relay.pid) - before) / number)
-            begin()
-        relay.stop()
-    return [figures]
+def idle(load, relays, number, rounds):
+    """Per idle session, in a fresh process: resident kilobytes above what fifty sessions had needed, and CPU."""
+    memory = Figures("memory", f"resident memory per idle session, {number:,} of them", "KB")
+    cpu = Figures("idle", f"CPU per idle session and second, {number:,} of them", "us")
+    for _ in range(rounds):
+        for name in relays.names():
+            relay = relays.start(name)
+            load.work(relay, "visits", number=50, sizes=[640])
+            before = rss_kb(relay.pid)
+            with load.callers(relay, "idle", callers=number, seconds=IDLE_S) as begin:
+                time.sleep(SETTLE_S)
+                memory.add(name, (rss_kb(relay.pid) - before) / number)
+                used = relay.cpu_s()
+                begin()
+                cpu.add(name, (relay.cpu_s() - used) / IDLE_S / number * 1e6)
+            relay.stop()
+    return [memory, cpu]
 
 
-def many(load, relays, names, number, rounds, seconds):
-    """CPU per frame with few sessions and with many of them in one process, the same number of frames under way."""
-    found = []
+def many(load, relays, names, numbers, rounds, seconds):
+    """Microseconds of CPU per frame of 640 bytes with few and with many sessions in one process, fifty under way."""
     running = [relays.start(name) for name in names]
-    for callers in (50, number):
-        found += frames.cost(load, running, rounds, seconds, callers, {"640 B audio": {"size": 640}})
+    found = []
+    for callers in (50, *numbers):
+        [figures] = frames.cost(load, running, rounds, seconds, callers, ["640 B"])
+        figures.key = f"many {callers}"
+        found.append(figures)
     for relay in running:
         relay.stop()
     return found

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from benchmarks import machine
 from benchmarks.driver import Load
-from benchmarks.relays import OURS, Relays
+from benchmarks.relays import Relays
+from benchmarks.report import OURS
 
 GAUGES = {"sessions": "understudy_sessions", "actors": "understudy_actors", "tasks": "understudy_tasks"}
 MAX_GROWTH = 0.03
@@ -64,7 +65,7 @@ def run(load, relay, sessions):
     before, early, began = when_quiet(relay), None, time.monotonic()
     print("before", before, flush=True)
     for done in range(BATCH, sessions + 1, BATCH):
-        load.work(relay, "starts", number=BATCH, size=640)
+        load.work(relay, "visits", number=BATCH, sizes=[640])
         if done == sessions // 10:
             early = when_quiet(relay)
             print(f"{done:7} sessions {early}", flush=True)

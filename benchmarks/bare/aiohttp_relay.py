@@ -17,7 +17,7 @@ async def pump(source, target):
 
 
 async def main(port, agent):
-    async with aiohttp.ClientSession() as session:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
 
         async def relay(request):
             caller = web.WebSocketResponse(compress=False, heartbeat=None)
