@@ -280,7 +280,7 @@ def _finish_swap(r: Reaction, swap: Swap, current: Current, replayed: Replayed) 
 def _finish_return(r: Reaction, swap: Swap, replayed: Replayed) -> None:
     r.do(CancelTimer(Timer.SWAP))
     settle(r, swap, Outcome.RETURNED, 0, replayed)
-    r.set(swap=None, turns=r.state.turns.cut_over())
+    r.set(swap=None, turns=r.state.turns.returned())
     if swap.order.leaves:
         tell_handoff_failed(r, swap.order.target, swap.error, swap.order.use_id)
 

@@ -607,3 +607,14 @@ def test_a_wire_that_opens_while_its_link_is_killed_is_dropped(world):
     world.ask(KillChild("link-1"))
     assert attempt.cancelled
     assert attempt.open().aborted
+
+
+def test_a_handoff_that_comes_to_nothing_does_not_make_a_doubt_go_away(world):
+    world.dialer.behaviour["i1"] = FailureKind.UNREACHABLE
+    world.caller(CallerChose("triage"), CallerText("one"), CallerText("two"), CallerText("three"))
+    world.caller(TranscriptSeen(1, "assistant", "An", final=False), *handoff())
+    assert receipts(world)[-1].outcome is Outcome.RETURNED
+    world.dialer.behaviour.clear()
+    world.do(world.dialer.wires[0].end, FailureKind.BROKEN)
+    world.stage.advance(5)
+    assert world.relay.told("status")[-1]["memory"] == "partial"
