@@ -23,7 +23,7 @@ from actors.failover import Again, FallBack, GiveUp, WhenNone
 from actors.ids import FALLBACK_AGENT, Generation, Instance
 from actors.link_end import FailureKind, LinkEnd, LinkFailed, Phase
 from actors.receipt import Outcome, SwapReason
-from actors.session_end import close, end, remember_agent, settle
+from actors.session_end import close, end, leave_next, remember_agent, settle
 from actors.session_events import LinkDialled, Routed
 from actors.session_state import PICK_S, Current
 from actors.swap import Order, Step, Swap
@@ -237,10 +237,9 @@ def go_back(r: Reaction, swap: Swap, error: str) -> None:
     current = r.state.current
     if current is None:
         return
-    if swap.step is Step.DIALLING and swap.instance is not None:
-        close(r, swap.generation, swap.instance)
+    leave_next(r, swap)
     r.set(swap=swap.returning(error))
-    r.do(CancelTimer(Timer.PICK))
+    r.do(CancelTimer(Timer.PICK), CancelTimer(Timer.CLOSING))
     r.do(CutOver(current.generation, current.wire, current.instance))
 
 
