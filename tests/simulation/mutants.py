@@ -2,11 +2,13 @@
 
 from contextlib import contextmanager
 
-from actors import agent_link, session_parking, session_swaps
+from actors import agent_link, session_end, session_parking, session_swaps
 from actors.effects import Timer
 from actors.failover import Budget
+from actors.handoff import Taken
 from actors.messages import WireClosed
 from actors.registry_book import Book
+from actors.token_bucket import TokenBucket
 from actors.turns import Turns
 from gateway.agent_socket import AgentSocket
 from gateway.relay import CallerRelay
@@ -74,6 +76,14 @@ def has_an_endless_budget(_original):
     return lambda _self, settings, _now: settings.intensity
 
 
+def takes_every_signal(_original):
+    return lambda _self, _wish: True
+
+
+def grants_everything(_original):
+    return lambda _self, _now: 0.0
+
+
 def repeats_nothing(_original):
     return lambda _self: ()
 
@@ -92,5 +102,9 @@ MUTANTS = {
     "places are not given back": (Book, "release", nothing),
     "a killed session keeps its places": (Book, "forget_session", nothing),
     "an ended call is not forgotten": (LiveCalls, "_forget", nothing),
+    "a hand-off that is signalled twice happens twice": (Taken, "first", takes_every_signal),
+    "a hand-off fails in silence": (session_swaps, "tell_handoff_failed", nothing),
+    "redials do not wait for their turn": (TokenBucket, "wait_s", grants_everything),
+    "a place is kept for an abandoned swap": (session_end, "leave_next", nothing),
     "restarts have no budget": (Budget, "remaining", has_an_endless_budget),
 }
