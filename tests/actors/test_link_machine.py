@@ -2,7 +2,7 @@
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from actors.effects import (
     AbortWire,
@@ -137,6 +137,12 @@ class Life(RuleBasedStateMachine):
                 self.timers.add(name)
             case DisarmLink(name):
                 self.timers.discard(name)
+
+    @initialize(steps=st.integers(0, 3))
+    def it_has_come_so_far(self, steps):
+        ways = (lambda: self.dial_ends(is_open=True), lambda: self.agent_speaks("connected"))
+        for way in (*ways, lambda: self.owner_closes(Verdict.SWAPPED))[:steps]:
+            way()
 
     @precondition(lambda self: self.dial == "under way")
     @rule(is_open=st.booleans())
