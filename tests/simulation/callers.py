@@ -152,6 +152,7 @@ class Caller:
                 self.seen = message.get("seq", 0)
                 self.greeted = True
                 self._send_again(message.get("received"))
+                self.world.record.came_back(self, message["sessionId"], self.world)
                 if message["sessionId"] != self.session or message.get("received") is None:
                     self.starts = 0  # another session, though perhaps under the id of one that ended for good
                 self.session, self.token = message["sessionId"], message["resumeToken"]

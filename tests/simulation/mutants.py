@@ -80,6 +80,27 @@ def takes_every_signal(_original):
     return lambda _self, _wish: True
 
 
+def counts_nothing_as_answered(_original):
+    return lambda self, *_, **__: self
+
+
+def answers_whom_it_heard_first(original):
+    heard = []
+
+    def on_agent_text(self, data):
+        heard.append(self)
+        original(heard[0], data)
+
+    return on_agent_text
+
+
+def fails(_original):
+    def fail(*_, **__):
+        raise ValueError
+
+    return fail
+
+
 def grants_everything(_original):
     return lambda _self, _now: 0.0
 
@@ -106,5 +127,9 @@ MUTANTS = {
     "a hand-off fails in silence": (session_swaps, "tell_handoff_failed", nothing),
     "redials do not wait for their turn": (TokenBucket, "wait_s", grants_everything),
     "a place is kept for an abandoned swap": (session_end, "leave_next", nothing),
+    "what was answered is said again": (Turns, "answered", counts_nothing_as_answered),
+    "a caller hears what another one is answered": (CallerRelay, "on_agent_text", answers_whom_it_heard_first),
+    "the registry fails when a place is given back": (Book, "release", fails),
+    "who comes back is not known": (LiveCalls, "find", nothing),
     "restarts have no budget": (Budget, "remaining", has_an_endless_budget),
 }

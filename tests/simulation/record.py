@@ -69,6 +69,11 @@ class Record:
         """An agent wishes to hand its caller over, however often it says so."""
         self.wishes[session] += 1
 
+    def came_back(self, caller, session_id, world):
+        """A caller is greeted: not by another session while the one that he was with waits for him."""
+        if session_id != caller.session and any(session.state.id == caller.session for session in world.sessions()):
+            self.violation = Violated(f"S11: {caller.session} waits for its caller in vain", caller.name)
+
     def lost(self, link):
         """A link went away otherwise than by the gateway's wish."""
         self.lost_links.add(link)
