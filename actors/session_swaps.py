@@ -20,6 +20,7 @@ from actors.effects import (
     ToCaller,
 )
 from actors.failover import Again, FallBack, GiveUp, WhenNone
+from actors.handoff import VERIFIED_REASON
 from actors.ids import FALLBACK_AGENT, Generation, Instance
 from actors.link_end import FailureKind, LinkEnd, LinkFailed, Phase
 from actors.receipt import Outcome, SwapReason
@@ -45,7 +46,7 @@ def begin(r: Reaction, order: Order, *, avoid: str = "") -> None:
     """Begin a swap: from now on the caller's words belong to the next link."""
     swap = Swap(order, order.target, r.state.generation, tried=frozenset({avoid} - {""}))
     standby.drop(r)
-    if order.reason is SwapReason.HANDOFF:
+    if order.reason is SwapReason.HANDOFF and order.note != VERIFIED_REASON:
         r.set(turns=r.state.turns.answered())  # the wish to hand over is what the agent has to say
     r.do(Hold())
     if r.state.current is not None:
@@ -227,7 +228,7 @@ def leave_turns(r: Reaction, swap: Swap) -> None:
         r.do(Repeat(r.state.turns.repeated()))
         r.set(turns=r.state.turns.agent_lost())
         return
-    if r.state.turns.doubtful:
+    if r.state.turns.doubtful or r.state.turns.unanswered:
         r.do(ToCaller(session_words.partial(swap.target)))
     r.set(turns=r.state.turns.agent_left_behind())
 
