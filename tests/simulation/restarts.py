@@ -6,7 +6,7 @@ from collections import deque
 
 from actors.ports import SessionSettings
 from actors.receipt import Outcome, SwapReason
-from actors.session_events import LinkDialled, LinkLost, Routed, SwapEnded
+from actors.session_events import LinkDialled, LinkEnded, LinkLost, Routed, SwapEnded
 
 PERIOD_S = SessionSettings().period_s
 
@@ -25,6 +25,8 @@ class Restarts:
         """Agent and time of what was lost last and is not replaced, and whether it served the caller."""
         self.recent = deque()
         self.standbys = set()
+        self.open = {}
+        """Per link that has not ended, the instance that it leads to."""
 
     def saw(self, event, at):
         """Take one event in: how many restarts the period has that ends with it, and whether it dials for one."""
@@ -38,8 +40,12 @@ class Restarts:
                 self.standbys.add(generation)
             case Routed(generation=generation) if generation in self.standbys:
                 self._replaced(event)
-            case LinkDialled():
-                redialled = self._replaced(event)
+            case LinkDialled(url=url, generation=generation):
+                waited = url in self.open.values()  # for the old link to the same instance to end; its turn was before
+                redialled = self._replaced(event) and not waited
+                self.open[generation] = url
+            case LinkEnded(generation=generation):
+                self.open.pop(generation, None)
             case SwapEnded(receipt=receipt):
                 self.loss = None
                 if receipt.outcome in {Outcome.DONE, Outcome.FELL_BACK}:
