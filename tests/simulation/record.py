@@ -49,6 +49,8 @@ class Record:
         """What was seen in the middle of somebody's turn, who must not be the one to hear of it."""
         self.turned = []
         """Relays for which a link became current in this step."""
+        self.turns = {}
+        """Per link that served a caller, when it was its turn, in order."""
         self.links = {}
         self.wishes = defaultdict(int)
         self.redials = defaultdict(list)
@@ -64,6 +66,10 @@ class Record:
 
     def initialised(self, link, instance, message):
         self.links[link] = (instance.url, message)
+
+    def became_current(self, link, relay):
+        self.turned.append(relay)
+        self.turns[link] = len(self.turns)
 
     def wished(self, session):
         """An agent wishes to hand its caller over, however often it says so."""
@@ -140,7 +146,7 @@ class Record:
                 continue
             for text in self.texts[caller.name][caller.told :]:
                 require(self.deliveries.get(text), "S3", f"{text} was dropped in silence", caller.name)
-                last = max(self.deliveries[text], key=lambda link: link.number)
+                last = max(self.deliveries[text], key=lambda link: self.turns.get(link, 0))
                 if last in self.lost_links and not self._answered_after(caller, last, text):
                     raise Violated(f"S3: {text} went down with its link and was not said again", caller.name)
 

@@ -28,7 +28,7 @@ class LinkSocket(AgentSocket):
         self._dialer, self._wire = dialer, transport
 
     def become_current(self, sink):
-        self._dialer.record.turned.append(sink)
+        self._dialer.record.became_current(self._wire, sink)
         AgentSocket.become_current(self, sink)
 
     def on_end(self, cause, code, reason):
