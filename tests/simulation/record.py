@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import count
 from typing import TYPE_CHECKING
 
 from actors.ports import SessionSettings
@@ -49,6 +50,7 @@ class Record:
         """What was seen in the middle of somebody's turn, who must not be the one to hear of it."""
         self.turned = []
         """Relays for which a link became current in this step."""
+        self._count = count(1)
         self.turns = {}
         """Per link that served a caller, when it was its turn, in order."""
         self.links = {}
@@ -69,7 +71,7 @@ class Record:
 
     def became_current(self, link, relay):
         self.turned.append(relay)
-        self.turns[link] = len(self.turns)
+        self.turns[link] = next(self._count)
 
     def wished(self, session):
         """An agent wishes to hand its caller over, however often it says so."""
