@@ -46,10 +46,12 @@ thespian: $(VENV)/.dev-installed
 	$(BIN)/python -m tests.thespian_suite
 
 # Whole gateways with callers and agents under a virtual clock; a failing seed is printed with its log.
+# JOBS=0 uses every core; the result is the same.
 SEEDS      ?= 1000
 SEED_START ?= 0
+JOBS       ?= 0
 simulate: $(VENV)/.dev-installed
-	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --start $(SEED_START)
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --start $(SEED_START) --jobs $(JOBS)
 
 # A real gateway, real agents and live calls, all of them broken by a seed's schedule; ends with a table.
 CHAOS_SECONDS ?= 600

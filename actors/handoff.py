@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from actors.ids import AgentId, Generation
     from actors.messages import HandoffRequested, ToolReturned, ToolUsed
 
+SAME_WISH_S = 1.0  # an agent says its wish in several messages at once; they come within one stall of a good network
 GRACE_S = 2.0
 """How long a verified caller stays with an agent that may yet hand over by itself: the ancestor's agents take 2 s."""
 
@@ -52,23 +53,30 @@ class Verified(Struct, frozen=True):
 class Taken(Struct, frozen=True):
     """The hand-offs of this session that were acted on, by (generation, target): a second signal is the same one.
 
-    ``uses`` holds, per (generation, target), the tool calls that were seen: a new call is a new wish.
+    ``uses`` holds, per (generation, target), the tool calls that were seen: a new call is a new wish. So is a signal
+    without a call that comes after something the caller ``asked`` since, but not in the same breath: signals of one
+    wish may have his words between them.
     """
 
     keys: tuple[tuple[Generation, str], ...] = ()
     uses: tuple[tuple[Generation, str], ...] = ()
+    at: float = 0.0
+    asked: bool = False
 
-    def first(self, handoff: Handoff) -> bool:
+    def first(self, handoff: Handoff, now: float) -> bool:
         """True if no signal of this hand-off was acted on before."""
         if handoff.use_id and (handoff.generation, handoff.use_id) in self.uses:
             return False
-        return (handoff.generation, handoff.target) not in self.keys
+        return (handoff.generation, handoff.target) not in self._known(now)
 
-    def take(self, handoff: Handoff) -> Taken:
+    def take(self, handoff: Handoff, now: float) -> Taken:
         """Remember that this hand-off is being acted on."""
-        keys = (*self.keys, (handoff.generation, handoff.target))[-MAX_TAKEN:]
+        keys = (*self._known(now), (handoff.generation, handoff.target))[-MAX_TAKEN:]
         uses = (*self.uses, (handoff.generation, handoff.use_id))[-MAX_TAKEN:] if handoff.use_id else self.uses
-        return Taken(keys, uses)
+        return Taken(keys, uses, now)
+
+    def _known(self, now: float) -> tuple[tuple[Generation, str], ...]:
+        return () if self.asked and now - self.at > SAME_WISH_S else self.keys
 
     def rearm(self, generation: Generation, target: str, use_id: str) -> Taken:
         """A new tool call of a known wish makes it a new wish."""

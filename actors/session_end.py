@@ -14,6 +14,7 @@ from actors.effects import (
     Emit,
     Finish,
     ForgetCall,
+    Release,
     Reply,
     SaveCall,
     SaveMemory,
@@ -77,13 +78,22 @@ def settle(r: Reaction, swap: Swap, outcome: Outcome, gap_ms: int = 0, replayed:
         r.do(Reply(swap.order.token, CallTransferred(swap.order.target, error)))
 
 
+def leave_next(r: Reaction, swap: Swap, verdict: Verdict = Verdict.SWAPPED) -> None:
+    """Give up the link that a swap leads to: close what was dialled, give back a place that was only reserved."""
+    if swap.instance is None:
+        return
+    if swap.step in _DIALLED:
+        close(r, swap.generation, swap.instance, verdict)
+    elif swap.step is Step.CLOSING:
+        r.do(Release(swap.generation, swap.instance))
+
+
 def abandon_swap(r: Reaction, outcome: Outcome, verdict: Verdict) -> None:
     """Stop a swap that nobody needs any more, in whatever step it is."""
     swap = r.state.swap
     if swap is None:
         return
-    if swap.step in _DIALLED and swap.instance is not None:
-        close(r, swap.generation, swap.instance, verdict)
+    leave_next(r, swap, verdict)
     since = r.state.silent_since
     settle(r, swap, outcome, 0 if since is None else round((r.moment.now - since) * 1000))
     r.set(swap=None)

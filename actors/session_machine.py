@@ -95,7 +95,7 @@ def _caller(
         case CallerChose() | CallerSpoke():
             pass  # the session has begun: a second start is void by rule; audio needs no decision
         case CallerText():
-            r.set(turns=r.state.turns.asked(event, held=r.state.held), taken=replace(r.state.taken, keys=()))
+            r.set(turns=r.state.turns.asked(event, held=r.state.held), taken=replace(r.state.taken, asked=True))
             r.do(ForwardText(event))
             _learn(r, event.text)
         case CallerStoppedSpeaking():
@@ -203,15 +203,18 @@ def _gate_due(r: Reaction) -> None:
 
 def _hand_over(r: Reaction, wish: Handoff | None) -> None:
     """Act on the first valid signal of one hand-off; the others mean the same and have no effect."""
-    if wish is None or r.state.stage is not Stage.OPEN or r.state.swap is not None or not r.state.taken.first(wish):
+    now = r.moment.now
+    if wish is None or r.state.stage is not Stage.OPEN or r.state.swap is not None:
         return
-    r.set(taken=r.state.taken.take(wish), gate=None)
+    if not r.state.taken.first(wish, now):
+        return
+    r.set(taken=r.state.taken.take(wish, now), gate=None)
     r.do(CancelTimer(Timer.GATE))
     if wish.target == r.state.agent:
         session_swaps.tell_handoff_failed(r, wish.target, "the caller is there already", wish.use_id)
         return
     r.set(memory=memories.merge_handoff(r.state.memory, wish.context, r.state.agent, wish.graph_state))
-    target, now = AgentId(wish.target), r.moment.now
+    target = AgentId(wish.target)
     session_swaps.begin(r, Order(SwapReason.HANDOFF, r.state.agent, target, now, note=wish.reason, use_id=wish.use_id))
 
 

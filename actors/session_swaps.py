@@ -20,10 +20,11 @@ from actors.effects import (
     ToCaller,
 )
 from actors.failover import Again, FallBack, GiveUp, WhenNone
+from actors.handoff import VERIFIED_REASON
 from actors.ids import FALLBACK_AGENT, Generation, Instance
 from actors.link_end import FailureKind, LinkEnd, LinkFailed, Phase
 from actors.receipt import Outcome, SwapReason
-from actors.session_end import close, end, remember_agent, settle
+from actors.session_end import close, end, leave_next, remember_agent, settle
 from actors.session_events import LinkDialled, Routed
 from actors.session_state import PICK_S, Current
 from actors.swap import Order, Step, Swap
@@ -45,7 +46,7 @@ def begin(r: Reaction, order: Order, *, avoid: str = "") -> None:
     """Begin a swap: from now on the caller's words belong to the next link."""
     swap = Swap(order, order.target, r.state.generation, tried=frozenset({avoid} - {""}))
     standby.drop(r)
-    if order.reason is SwapReason.HANDOFF:
+    if order.reason is SwapReason.HANDOFF and order.note != VERIFIED_REASON:
         r.set(turns=r.state.turns.answered())  # the wish to hand over is what the agent has to say
     r.do(Hold())
     if r.state.current is not None:
@@ -227,7 +228,7 @@ def leave_turns(r: Reaction, swap: Swap) -> None:
         r.do(Repeat(r.state.turns.repeated()))
         r.set(turns=r.state.turns.agent_lost())
         return
-    if r.state.turns.doubtful:
+    if r.state.turns.doubtful or r.state.turns.unanswered:
         r.do(ToCaller(session_words.partial(swap.target)))
     r.set(turns=r.state.turns.agent_left_behind())
 
@@ -237,10 +238,9 @@ def go_back(r: Reaction, swap: Swap, error: str) -> None:
     current = r.state.current
     if current is None:
         return
-    if swap.step is Step.DIALLING and swap.instance is not None:
-        close(r, swap.generation, swap.instance)
+    leave_next(r, swap)
     r.set(swap=swap.returning(error))
-    r.do(CancelTimer(Timer.PICK))
+    r.do(CancelTimer(Timer.PICK), CancelTimer(Timer.CLOSING))
     r.do(CutOver(current.generation, current.wire, current.instance))
 
 
@@ -280,7 +280,7 @@ def _finish_swap(r: Reaction, swap: Swap, current: Current, replayed: Replayed) 
 def _finish_return(r: Reaction, swap: Swap, replayed: Replayed) -> None:
     r.do(CancelTimer(Timer.SWAP))
     settle(r, swap, Outcome.RETURNED, 0, replayed)
-    r.set(swap=None, turns=r.state.turns.cut_over())
+    r.set(swap=None, turns=r.state.turns.returned())
     if swap.order.leaves:
         tell_handoff_failed(r, swap.order.target, swap.error, swap.order.use_id)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-_SOON_S = 1e-9  # no wait: what is left of one is rounding
+_SOON_S = 1e-6  # no wait: what is left of one is rounding, and no timer is finer (`timedelta`)
 
 
 class TokenBucket(Struct):

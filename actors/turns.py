@@ -67,6 +67,10 @@ class Turns(Struct, frozen=True):
         """The old agent's open turns are its own affair: the next agent gets what was stashed."""
         return Turns((), self.stashed)
 
+    def returned(self) -> Turns:
+        """The stash was replayed into the link that had stayed: its doubts and its tool are still its own."""
+        return replace(self, unanswered=(*self.unanswered, *self.stashed)[-MAX_UNANSWERED:], stashed=())
+
     def cut_over(self) -> Turns:
         """The stash was replayed into the link that is current now."""
         return Turns((*self.unanswered, *self.stashed)[-MAX_UNANSWERED:], ())

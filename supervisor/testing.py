@@ -123,7 +123,9 @@ class Stage:
             raise AssertionError(f"still busy after {limit} messages")
 
     def _choose(self, ready: deque[Cell]) -> Cell:
-        at = self.random.randrange(len(ready))
+        if len(ready) == 1:
+            return ready.popleft()
+        at = int(self.random.random() * len(ready))
         ready[0], ready[at] = ready[at], ready[0]
         return ready.popleft()
 

@@ -1,8 +1,9 @@
 import json
 
 import pytest
+from msgspec.structs import replace
 
-from actors.handoff import Handoff, Taken, Verified, of_request, of_tool_result, verification
+from actors.handoff import SAME_WISH_S, Handoff, Taken, Verified, of_request, of_tool_result, verification
 from actors.messages import HandoffRequested, ToolReturned
 
 
@@ -72,12 +73,20 @@ def test_what_is_no_verification(event):
 
 def test_signals_of_one_wish_count_once_and_a_new_call_is_a_new_wish():
     by_tool, by_request = Handoff(1, "idv", "u1"), Handoff(1, "idv")
-    taken = Taken().take(by_tool)
-    assert not taken.first(by_tool)
-    assert not taken.first(by_request)
-    assert taken.first(Handoff(2, "idv"))
+    taken = Taken().take(by_tool, 5.0)
+    assert not taken.first(by_tool, 9.0)
+    assert not taken.first(by_request, 9.0)
+    assert taken.first(Handoff(2, "idv"), 5.0)
     assert taken.rearm(1, "idv", "u1") == taken
-    assert taken.rearm(1, "idv", "u2").first(Handoff(1, "idv", "u2"))
+    assert taken.rearm(1, "idv", "u2").first(Handoff(1, "idv", "u2"), 5.0)
+
+
+def test_what_the_caller_says_makes_a_signal_a_new_wish_but_not_between_two_of_one():
+    by_request = Handoff(1, "idv")
+    asked = replace(Taken().take(by_request, 5.0), asked=True)
+    assert not asked.first(by_request, 5.0 + SAME_WISH_S)
+    assert asked.first(by_request, 5.1 + SAME_WISH_S)
+    assert not asked.take(by_request, 7.0).first(by_request, 7.0)
 
 
 def test_a_reason_is_a_remark():

@@ -1,6 +1,8 @@
 """Every pair of state and event, from one table."""
 
 import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from actors.effects import (
     AbortWire,
@@ -96,3 +98,96 @@ def test_pair(state, event):
 def test_each_version_of_the_ready_signal(kind):
     state, _ = step(Initialising(WIRE), WireText(kind))
     assert state == Live(WIRE)
+
+
+DEADLINES = {Dialling: LinkTimer.DIAL, Initialising: LinkTimer.READY, Closing: LinkTimer.CLOSE}
+
+
+class Life(RuleBasedStateMachine):
+    """Plays the actor's and the dialer's part: one dial, one wire, timers that were armed, an owner who may close."""
+
+    def __init__(self):
+        super().__init__()
+        self.state, self.log, self.timers = Dialling(), [], set()
+        self.dial = self.wire = "none"
+        self.places = [0]
+        self.feed(Begin())
+
+    def feed(self, event):
+        self.state, wanted = step(self.state, event)
+        self.places.append(list(map(type, STATES.values())).index(type(self.state)))
+        for effect in wanted:
+            self.perform(effect)
+
+    def perform(self, effect):
+        self.log.append(effect)
+        match effect:
+            case Dial():
+                self.dial = "under way"
+            case CancelDial():
+                assert self.dial == "under way", "only an attempt that is under way is cancelled"
+                self.dial = "over"
+            case SendInit() | TellReady() | CloseWire():
+                assert self.wire == "open", "an open wire is used"
+                self.wire = "closing" if isinstance(effect, CloseWire) else "open"
+            case AbortWire():
+                assert self.wire in {"open", "closing"}
+                self.wire = "gone"
+            case ArmLink(name):
+                self.timers.add(name)
+            case DisarmLink(name):
+                self.timers.discard(name)
+
+    @initialize(steps=st.integers(0, 3))
+    def it_has_come_so_far(self, steps):
+        ways = (lambda: self.dial_ends(is_open=True), lambda: self.agent_speaks("connected"))
+        for way in (*ways, lambda: self.owner_closes(Verdict.SWAPPED))[:steps]:
+            way()
+
+    @precondition(lambda self: self.dial == "under way")
+    @rule(is_open=st.booleans())
+    def dial_ends(self, is_open):
+        self.dial = "over"
+        self.wire = "open" if is_open else "none"
+        self.feed(WireOpened(WIRE) if is_open else WireRefused(REFUSED))
+
+    @precondition(lambda self: self.wire in {"open", "closing"})
+    @rule(kind=st.sampled_from(["connected", "transcript", "session_ack", "error"]))
+    def agent_speaks(self, kind):
+        self.feed(WireText(kind))
+
+    @precondition(lambda self: self.wire in {"open", "closing"})
+    @rule()
+    def wire_ends(self):
+        self.wire = "gone"
+        self.feed(WireClosed(BROKEN))
+
+    @precondition(lambda self: self.timers)
+    @rule(data=st.data())
+    def time_passes(self, data):
+        name = data.draw(st.sampled_from(sorted(self.timers)))
+        self.timers.discard(name)
+        self.feed(LinkTimerDue(name))
+
+    @rule(verdict=st.sampled_from(Verdict))
+    def owner_closes(self, verdict):
+        self.feed(CloseLink(verdict))
+
+    def count(self, kind):
+        return sum(isinstance(effect, kind) for effect in self.log)
+
+    @invariant()
+    def it_only_moves_forward_and_says_each_thing_once(self):
+        assert self.places == sorted(self.places)
+        assert max(map(self.count, (Dial, SendInit, TellReady, CloseWire, EndLink))) <= 1
+        assert self.count(EndLink) == isinstance(self.state, Ended)
+
+    @invariant()
+    def nothing_is_left_and_nothing_waits_for_ever(self):
+        if isinstance(self.state, Ended):
+            assert (self.dial, self.wire) in {("over", "none"), ("over", "gone")}
+        elif not isinstance(self.state, Live):
+            assert DEADLINES[type(self.state)] in self.timers
+
+
+TestLife = Life.TestCase

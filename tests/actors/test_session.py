@@ -203,6 +203,27 @@ def test_the_gate_lets_the_agent_finish_speaking(world):
     assert world.dialer.urls == ["i1", "m1"]
 
 
+def test_what_the_gate_leaves_without_an_answer_is_told(world):
+    world.caller(CallerChose("idv"), CallerText("I need a mortgage"))
+    world.caller(verified())
+    world.caller(TranscriptSeen(1, "assistant", "Thank you.", final=True), CallerText("Hello?"))
+    world.stage.advance(2.1)
+    assert world.dialer.urls == ["i1", "m1"]
+    assert world.relay.told("status")[-1]["memory"] == "partial"
+
+
+def test_a_gate_that_leads_nowhere_leaves_open_what_is_open(world):
+    world.dialer.behaviour["m1"] = FailureKind.UNREACHABLE
+    world.caller(CallerChose("idv"), CallerText("I need a mortgage"))
+    world.caller(verified())
+    world.caller(TranscriptSeen(1, "assistant", "Thank you.", final=True), CallerText("Hello?"))
+    world.stage.advance(2.1)
+    assert receipts(world)[-1].outcome is Outcome.RETURNED
+    world.do(world.dialer.wires[0].end, FailureKind.BROKEN)
+    world.stage.advance(5)
+    assert texts(world.wire) == ["Hello?"]
+
+
 def test_an_explicit_handoff_beats_the_gate(world):
     world.caller(CallerChose("idv"))
     world.caller(verified(), *handoff(target="mortgage"))
@@ -607,3 +628,14 @@ def test_a_wire_that_opens_while_its_link_is_killed_is_dropped(world):
     world.ask(KillChild("link-1"))
     assert attempt.cancelled
     assert attempt.open().aborted
+
+
+def test_a_handoff_that_comes_to_nothing_does_not_make_a_doubt_go_away(world):
+    world.dialer.behaviour["i1"] = FailureKind.UNREACHABLE
+    world.caller(CallerChose("triage"), CallerText("one"), CallerText("two"), CallerText("three"))
+    world.caller(TranscriptSeen(1, "assistant", "An", final=False), *handoff())
+    assert receipts(world)[-1].outcome is Outcome.RETURNED
+    world.dialer.behaviour.clear()
+    world.do(world.dialer.wires[0].end, FailureKind.BROKEN)
+    world.stage.advance(5)
+    assert world.relay.told("status")[-1]["memory"] == "partial"

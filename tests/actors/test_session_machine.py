@@ -31,7 +31,7 @@ from actors.messages import (
     TranscriptSeen,
     TransferCall,
 )
-from actors.ports import Replayed
+from actors.ports import Replayed, SessionSettings
 from actors.receipt import Outcome, SwapReason
 from actors.registry_messages import InstanceGone, InstancePicked, NoInstance
 from actors.session_events import Routed, SessionEnded, SwapEnded
@@ -39,6 +39,7 @@ from actors.session_machine import step
 from actors.session_state import Asked, CutOverDone, LinkExited, Moment, Session, Stage, StopAsked, TakenUp, TimerDue
 from actors.swap import Step
 from supervisor.reasons import Crashed, Killed, Normal
+from tests.simulation.restarts import Restarts
 
 AGENTS = ("triage", "banking", "idv", "nobody")
 URLS = ("a", "b")
@@ -49,6 +50,8 @@ REASONS = [
     *(Crashed(LinkFailed(LinkEnd(k, Phase.LIVE))) for k in FailureKind),
 ]
 WIRE = object()
+INTENSITY = 1
+"""Of restarts; the more there may be, the rarer would be a session that has spent them."""
 
 
 class Calls(RuleBasedStateMachine):
@@ -56,11 +59,12 @@ class Calls(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.state = Session(SessionId("s"))
+        self.state = Session(SessionId("s"), SessionSettings(intensity=INTENSITY))
         self.now = 0.0
         self.dialled, self.running, self.stopped = [], {}, set()
         self.picks, self.log, self.timers = {}, [], set()
         self.cuts, self.handoffs, self.overdue = [], 0, False
+        self.places, self.restarts, self.most = set(), Restarts(), 0
 
     def feed(self, event):
         before = self.state
@@ -81,6 +85,8 @@ class Calls(RuleBasedStateMachine):
                 assert self.overdue or instance.url not in leaving, "never two to one instance"
                 self.dialled.append(generation)
                 self.running[generation] = instance
+            case fx.Release(generation, _, _):
+                self.places.discard(generation)
             case fx.StopLink(generation, _):
                 assert generation not in self.stopped, "asked to stop once"
                 self.stopped.add(generation)
@@ -90,6 +96,8 @@ class Calls(RuleBasedStateMachine):
                 self.feed(CutOverDone(generation, Replayed()))
             case fx.ToCaller({"type": "handoff_event"}):
                 self.handoffs += 1
+            case fx.Emit(event):
+                self.most = max(self.most, self.restarts.saw(event, self.now)[0])
             case fx.StartTimer(name, _):
                 self.timers.add(name)
             case fx.CancelTimer(name):
@@ -121,6 +129,7 @@ class Calls(RuleBasedStateMachine):
         generation = data.draw(st.sampled_from(sorted(self.picks)))
         agent, exclude = self.picks.pop(generation)
         if found and url not in exclude:
+            self.places.add(generation)
             self.feed(InstancePicked(generation, Instance(AgentId(agent), url)))
         else:
             self.feed(NoInstance(generation, agent, found))
@@ -211,6 +220,17 @@ class Calls(RuleBasedStateMachine):
         assert {number for number, _ in state.closing} == self.stopped & set(self.running)
 
     @invariant()
+    def no_place_is_kept_for_nobody(self):
+        state = self.state
+        needed = {number for number, _ in state.closing} | ({state.current.generation} if state.current else set())
+        needed |= {state.swap.generation} if state.swap is not None and state.swap.instance is not None else set()
+        assert state.stage is Stage.ENDED or self.places <= needed
+
+    @invariant()
+    def restarts_stay_within_their_budget(self):
+        assert self.most <= INTENSITY
+
+    @invariant()
     def open_means_served_or_under_way(self):
         state = self.state
         if state.stage is Stage.OPEN:
@@ -243,6 +263,35 @@ class Calls(RuleBasedStateMachine):
 
 Calls.TestCase.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
 TestCalls = Calls.TestCase
+
+
+def played(*events):
+    """A session after ``events``, and what it wished for at the last of them."""
+    state, wanted = Session(SessionId("s")), ()
+    for event in events:
+        state, wanted = step(state, event, Moment(0.0))
+        for cut in [effect for effect in wanted if isinstance(effect, fx.CutOver)]:
+            state, more = step(state, CutOverDone(cut.generation, Replayed()), Moment(0.0))
+            wanted += more
+    return state, wanted
+
+
+BANK, DOOR = Instance(AgentId("banking"), "a"), Instance(AgentId("idv"), "b")
+SERVED = (CallerChose("banking"), InstancePicked(1, BANK), LinkReady(1, WIRE))
+LEFT = (CallerGone(1006), TimerDue(fx.Timer.LINGER), CallerReturned(), InstancePicked(2, BANK))
+BACK = (HandoffRequested(1, "idv"), InstancePicked(2, DOOR), LinkReady(2, WIRE), HandoffRequested(2, "banking"))
+
+
+@pytest.mark.parametrize(
+    ("before", "event", "number"),
+    [((*SERVED, *LEFT), CallerGone(1006), 2), ((*SERVED, *BACK, InstancePicked(3, BANK)), TimerDue(fx.Timer.SWAP), 3)],
+    ids=["the caller left", "the old agent stays"],
+)
+def test_a_place_is_given_back_that_was_reserved_while_the_old_link_was_closing(before, event, number):
+    assert played(*before)[0].swap.step is Step.CLOSING
+    state, wanted = played(*before, event)
+    assert fx.Release(Generation(number), BANK) in wanted
+    assert state.swap is None
 
 
 EVERY_EVENT = [

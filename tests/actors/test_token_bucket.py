@@ -1,5 +1,7 @@
 """No more than the rate and the burst, in any stretch of time."""
 
+from datetime import timedelta
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +27,13 @@ def test_who_waits_as_long_as_told_is_served(began, rate, burst):
     while not (wait_s := bucket.take(began)):
         pass
     assert bucket.take(began + wait_s) == 0
+
+
+def test_a_wait_is_never_shorter_than_a_timer_can_measure():
+    bucket = TokenBucket(100.0, 1)
+    bucket.take(5.0)
+    for early_s in (1e-9, 1e-8, 1e-7, 4e-7):
+        assert timedelta(seconds=bucket.wait_s(5.01 - early_s)) or not bucket.wait_s(5.01 - early_s)
 
 
 def test_a_rate_of_nothing_bounds_nothing():

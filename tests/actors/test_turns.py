@@ -31,3 +31,10 @@ def test_both_lists_are_bounded():
         turns = turns.asked(CallerText(str(number)), held=False).asked(A, held=True)
     assert len(turns.unanswered) == len(turns.stashed) == MAX_UNANSWERED
     assert turns.unanswered[0] == CallerText("5")
+
+
+def test_a_link_that_stays_after_all_keeps_its_doubts_and_its_tool():
+    turns = Turns().asked(A, held=False).asked(B, held=False).answered().tool_used("pay", "1").asked(C, held=True)
+    stayed = turns.returned()
+    assert (stayed.unanswered, stayed.stashed) == ((C,), ())
+    assert (stayed.doubtful, stayed.repeated()) == (1, ())

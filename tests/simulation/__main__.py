@@ -4,46 +4,27 @@ import argparse
 import sys
 import time
 
-from tests.simulation.record import Violated
-from tests.simulation.world import World
-
-
-def explain(seed, callers):
-    """Run a failing seed again, with its log."""
-    world = World(seed, callers, log=True)
-    try:
-        world.run()
-    except Exception as error:
-        print("\n".join(world.log[-150:]))
-        print(f"seed {seed}: {type(error).__name__}: {error}")
-        if not isinstance(error, Violated):
-            raise
-    else:
-        print("\n".join(world.log))
-        print(f"seed {seed}: every invariant holds")
+from tests.simulation.runner import cores, explain, run_many
 
 
 def main():
     parser = argparse.ArgumentParser(prog="python -m tests.simulation")
     parser.add_argument("--seeds", type=int, default=1000)
     parser.add_argument("--start", type=int, default=0)
-    parser.add_argument("--callers", type=int, default=4)
-    parser.add_argument("--replay", type=int)
+    parser.add_argument("--callers", type=int, help="instead of the number that the seed draws")
+    parser.add_argument("--jobs", type=int, default=1, help="processes; 0: one per core")
+    parser.add_argument("--replay", type=int, metavar="SEED", help="one world again, with everything that happened")
     options = parser.parse_args()
     if options.replay is not None:
-        explain(options.replay, options.callers)
+        print("\n".join(explain(options.replay, options.callers, whole=True)))
         return 0
-    began = time.perf_counter()
-    for seed in range(options.start, options.start + options.seeds):
-        try:
-            World(seed, options.callers).run()
-        except Exception:  # noqa: BLE001 - whatever it is, it is what failed
-            explain(seed, options.callers)
-            return 1
-    spent = time.perf_counter() - began
-    lives = options.seeds * options.callers
-    print(f"{options.seeds} seeds, {lives} lives, 0 violations, {spent:.1f} s, {lives / spent:.0f} lives a second")
-    return 0
+    jobs, began = options.jobs or cores(), time.perf_counter()
+    tally = run_many(options.start, options.seeds, options.callers, jobs)
+    if tally.failed is not None:
+        print("\n".join(explain(tally.failed, options.callers)))
+        print(f"again: python -m tests.simulation --replay {tally.failed}")
+    print(f"{tally}; {time.perf_counter() - began:.1f} s on {jobs} core{'s' if jobs > 1 else ''}")
+    return 0 if tally.failed is None else 1
 
 
 if __name__ == "__main__":

@@ -2,11 +2,13 @@
 
 from contextlib import contextmanager
 
-from actors import agent_link, session_parking, session_swaps
+from actors import agent_link, session_end, session_parking, session_swaps
 from actors.effects import Timer
 from actors.failover import Budget
+from actors.handoff import Taken
 from actors.messages import WireClosed
 from actors.registry_book import Book
+from actors.token_bucket import TokenBucket
 from actors.turns import Turns
 from gateway.agent_socket import AgentSocket
 from gateway.relay import CallerRelay
@@ -74,6 +76,35 @@ def has_an_endless_budget(_original):
     return lambda _self, settings, _now: settings.intensity
 
 
+def takes_every_signal(_original):
+    return lambda *_: True
+
+
+def counts_nothing_as_answered(_original):
+    return lambda self, *_, **__: self
+
+
+def answers_whom_it_heard_first(original):
+    heard = []
+
+    def on_agent_text(self, data):
+        heard.append(self)
+        original(heard[0], data)
+
+    return on_agent_text
+
+
+def fails(_original):
+    def fail(*_, **__):
+        raise ValueError
+
+    return fail
+
+
+def grants_everything(_original):
+    return lambda _self, _now: 0.0
+
+
 def repeats_nothing(_original):
     return lambda _self: ()
 
@@ -92,5 +123,13 @@ MUTANTS = {
     "places are not given back": (Book, "release", nothing),
     "a killed session keeps its places": (Book, "forget_session", nothing),
     "an ended call is not forgotten": (LiveCalls, "_forget", nothing),
+    "a hand-off that is signalled twice happens twice": (Taken, "first", takes_every_signal),
+    "a hand-off fails in silence": (session_swaps, "tell_handoff_failed", nothing),
+    "redials do not wait for their turn": (TokenBucket, "wait_s", grants_everything),
+    "a place is kept for an abandoned swap": (session_end, "leave_next", nothing),
+    "what was answered is said again": (Turns, "answered", counts_nothing_as_answered),
+    "a caller hears what another one is answered": (CallerRelay, "on_agent_text", answers_whom_it_heard_first),
+    "the registry fails when a place is given back": (Book, "release", fails),
+    "who comes back is not known": (LiveCalls, "find", nothing),
     "restarts have no budget": (Budget, "remaining", has_an_endless_budget),
 }

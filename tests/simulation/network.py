@@ -1,51 +1,90 @@
-"""Sockets in memory under virtual time: the real socket classes of the gateway on a transport that can misbehave."""
+"""Wires in memory under virtual time: they keep order and delay, and they can stall, be cut, and end on one side."""
 
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from dataclasses import dataclass, field
 from itertools import count
+from typing import TYPE_CHECKING
 
 from picows import WSMsgType
 
-from actors.link_end import FailureKind, LinkEnd
-from actors.link_end import Phase as LinkPhase
-from actors.messages import WireRefused
-from gateway.agent_socket import AGENT_LIMITS, AgentSocket
-from gateway.client_socket import ClientSocket
-from gateway.socket_core import Phase, SocketLimits
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-EOF_CODE = 1006
+TEXT, BINARY, CLOSE, PING, PONG = (
+    WSMsgType.TEXT,
+    WSMsgType.BINARY,
+    WSMsgType.CLOSE,
+    WSMsgType.PING,
+    WSMsgType.PONG,
+)
+FRAGMENTED = 0.25
+"""The share of texts that come in several frames."""
+HIGH_MARK = 16 * 1024
+"""Bytes that wait in a stalled wire before the gateway is told not to write."""
+
+
+@dataclass(slots=True)
+class Due:
+    """A step that will be taken, unless it is cancelled: what a loop's `call_later` returns."""
+
+    step: Callable[[], None] | None
+
+    def cancel(self):
+        self.step = None
 
 
 class Network:
-    """What is under way between two ends, by due time; ties fall as the seed says."""
+    """What is under way between two ends, by due time; ties fall as the seed says.
+
+    Its `call_later` and `call_soon` are all that the gateway's sockets ask of the running loop.
+    """
 
     def __init__(self, clock, random):
         self.clock, self.random = clock, random
         self._due = []
         self._count = count()
-        self.open = set()
-        """Transports that have not ended: what a leak would show."""
+        self.numbers = count(1)
+        self.open = {}
+        """Transports that have not ended, in order: what a leak would show."""
+        self.idle = 0
+        """How many of the steps that are due concern no caller: probes, and agents that rise again."""
 
-    def call_later(self, delay, step):
-        entry = [self.clock.at + max(delay, 0.0), self.random.random(), next(self._count), step]
+    def call_later(self, delay, step, *args):
+        due = Due((lambda: step(*args)) if args else step)
+        entry = (self.clock.at + max(0.0, delay), self.random.random(), next(self._count), due)
         heapq.heappush(self._due, entry)
-        return entry
+        return due
 
-    @staticmethod
-    def cancel(entry):
-        entry[3] = None
+    def call_soon(self, step, *args):
+        return self.call_later(0.0, step, *args)
+
+    def call_idle(self, delay, step):
+        """Like `call_later`, for what goes on when nobody is there."""
+
+        def idle():
+            self.idle -= 1
+            step()
+
+        self.idle += 1
+        return self.call_later(delay, idle)
 
     def next_due(self):
-        while self._due and self._due[0][3] is None:
-            heapq.heappop(self._due)
-        return self._due[0][0] if self._due else None
+        due = self._due
+        while due and due[0][3].step is None:
+            heapq.heappop(due)
+        return due[0][0] if due else None
 
     def take_due(self):
         """One step that is due now, or None."""
         due = self.next_due()
-        return heapq.heappop(self._due)[3] if due is not None and due <= self.clock.at else None
+        return heapq.heappop(self._due)[3].step if due is not None and due <= self.clock.at else None
+
+    def is_quiet(self):
+        """Whether nothing is under way that somebody began."""
+        return sum(entry[3].step is not None for entry in self._due) == self.idle
 
 
 @dataclass(slots=True)
@@ -67,60 +106,91 @@ class Frame:
         return self.payload
 
 
+END = object()
+"""What travels through a pipe after the last frame."""
+
+
 @dataclass(slots=True)
 class Pipe:
-    """One direction: keeps order, may stall."""
+    """One direction: keeps order, may stall, and may be cut with all that is in it."""
 
     network: Network
     delay: float
-    deliver: object
-    at: float = 0.0
+    deliver: Callable[[object], None]
     stalled: bool = False
-    waiting: list = field(default_factory=list)
+    at: float = 0.0
+    is_cut: bool = False
+    waiting: deque[object] = field(default_factory=deque)
+    octets: int = 0
+    """Of what waits."""
 
     def send(self, item):
+        if self.is_cut:
+            return
         if self.stalled:
             self.waiting.append(item)
+            self.octets += 0 if item is END else len(item.payload)
             return
-        self.at = max(self.at + 1e-9, self.network.clock.at + self.delay * self.network.random.random())  # in order
-        self.network.call_later(self.at - self.network.clock.at, lambda: self.deliver(item))
+        network = self.network
+        now = network.clock.at
+        at = now + self.delay * network.random.random()
+        self.at = at if at > self.at else self.at + 1e-9  # in order
+        network.call_later(self.at - now, lambda: self._arrive(item))
+
+    def _arrive(self, item):
+        if not self.is_cut:
+            self.deliver(item)
+
+    def go_on(self):
+        self.stalled = False
+        waiting, self.waiting, self.octets = self.waiting, deque(), 0
+        for item in waiting:
+            self.send(item)
+
+    def cut(self):
+        self.is_cut = True
+        self.waiting.clear()
 
 
 class Transport:
     """Our end of one connection: what `SocketCore` asks of picows. ``peer`` is the simulated other end."""
 
-    close_handshake = None
+    request = response = close_handshake = None
 
     def __init__(self, network, peer, delay, *, is_client_side):
         self.network, self.peer, self.is_client_side = network, peer, is_client_side
+        self.number = next(network.numbers)
         self.core = None
-        self.ended = False
+        self.ended = self._said_end = False
         self.reading = True
-        self._unread = []
+        self._unread = deque()
         self.out = Pipe(network, delay, self._arrive_there)
         self.inward = Pipe(network, delay, self._arrive_here)
         self.underlying_transport = self
 
+    def __repr__(self):
+        return f"wire {self.number}"
+
     # --- what the gateway's socket calls ---
 
     def send(self, kind, data):
-        self.out.send(("frame", kind, bytes(data)))
+        self._write(Frame(kind, bytes(data)))
 
     def send_close(self, code=None, reason=b""):
-        self.out.send(("frame", WSMsgType.CLOSE, b"" if code is None else int(code).to_bytes(2, "big") + reason))
+        self._write(Frame(WSMsgType.CLOSE, b"" if code is None else int(code).to_bytes(2, "big") + reason))
 
     def send_ping(self):
-        self.out.send(("frame", WSMsgType.PING, b""))
+        self._write(Frame(WSMsgType.PING, b""))
 
     def send_pong(self, data):
-        self.out.send(("frame", WSMsgType.PONG, bytes(data)))
+        self._write(Frame(WSMsgType.PONG, bytes(data)))
 
     def disconnect(self):
         self.abort()
 
     def abort(self):
         if not self.ended:
-            self.out.send(("end",))
+            self._say_end()
             self.network.call_later(0, self._end)
 
     def pause_reading(self):
@@ -129,31 +199,47 @@ class Transport:
     def resume_reading(self):
         self.reading = True
         while self.reading and self._unread:
-            self._take(self._unread.pop(0))
+            self._take(self._unread.popleft())
+
+    def get_write_buffer_size(self):
+        return self.out.octets
+
+    def _say_end(self):
+        if not self._said_end:
+            self._said_end = True
+            self.out.send(END)
+
+    def _write(self, frame):
+        self.out.send(frame)
+        if self.out.octets > HIGH_MARK and not self.core.write_paused:
+            self.core.pause_writing()
 
     # --- the wire ---
 
     def open(self, core):
         self.core = core
-        self.network.open.add(self)
+        self.network.open[self] = None
         core.on_ws_connected(self)
 
     def _end(self):
         if not self.ended:
             self.ended = True
-            self.network.open.discard(self)
+            self.network.open.pop(self, None)
             self.core.on_ws_disconnected(self)
+            self._say_end()
 
     def _arrive_there(self, item):
-        if item[0] == "end":
+        if item is END:
+            self.out.cut()
             self.peer.on_end(self)
         else:
-            self.peer.on_frame(self, item[1], item[2])
+            self.peer.on_frame(self, item.msg_type, item.payload)
 
     def _arrive_here(self, item):
         if self.ended:
-            return
-        if self.reading or item[0] == "end":
+            self.out.cut()  # a reset answers: the other end learns of our end now at the latest
+            self.peer.on_end(self)
+        elif self.reading or item is END:
             self._take(item)
         else:
             self._unread.append(item)
@@ -161,109 +247,46 @@ class Transport:
     def _take(self, item):
         if self.ended:
             return
-        if item[0] == "end":
+        if item is END:
             self._end()
         else:
-            self.core.on_ws_frame(self, item[1])
+            self.core.on_ws_frame(self, item)
 
     # --- what the simulated other end calls ---
 
     def say(self, kind, data, pieces=1):
         """Send a message, perhaps in fragments."""
         if pieces <= 1 or len(data) < pieces:
-            self.inward.send(("frame", Frame(kind, data)))
+            self.inward.send(Frame(kind, data))
             return
         size = -(-len(data) // pieces)
         parts = [data[at : at + size] for at in range(0, len(data), size)]
         for place, part in enumerate(parts):
             what = kind if place == 0 else WSMsgType.CONTINUATION
-            self.inward.send(("frame", Frame(what, part, fin=place == len(parts) - 1)))
+            self.inward.send(Frame(what, part, fin=place == len(parts) - 1))
 
     def say_close(self, code):
-        self.inward.send(("frame", Frame(WSMsgType.CLOSE, code.to_bytes(2, "big"))))
+        self.inward.send(Frame(WSMsgType.CLOSE, code.to_bytes(2, "big")))
 
     def hang_up(self):
-        """The other end's TCP is gone."""
-        self.inward.send(("end",))
+        """The other end sends no more; it hears the end when we have ended, too."""
+        self.inward.send(END)
 
+    # --- what happens to a wire on its way ---
 
-class VirtualTimers:
-    """Puts a socket's timers under virtual time."""
+    def reset(self):
+        """Both ends lose it, and with it what is under way."""
+        self.inward.cut()
+        self.out.cut()
+        self.network.call_later(self.network.random.random() * 0.1, self._end)
+        self.network.call_later(self.network.random.random() * 0.1, lambda: self.peer.on_end(self))
 
-    network: Network
+    def stall(self, pipe, seconds):
+        """Nothing gets through in one direction, for a while; then all of it does, in order."""
+        pipe.stalled = True
+        self.network.call_later(seconds, lambda: self._flow(pipe))
 
-    def _arm(self, delay, step):
-        self._disarm()
-        self._timer = self.network.call_later(delay, step)
-
-    def _disarm(self):
-        if self._timer is not None:
-            Network.cancel(self._timer)
-            self._timer = None
-
-
-class CallerSocket(VirtualTimers, ClientSocket):
-    def __init__(self, network, on_bug, on_open):
-        ClientSocket.__init__(self, SocketLimits(), on_bug)
-        self.network, self._on_open = network, on_open
-
-    def on_open(self):
-        self._on_open(self)
-
-
-class LinkSocket(VirtualTimers, AgentSocket):
-    def __init__(self, network, deliver, on_bug):
-        AgentSocket.__init__(self, AGENT_LIMITS, deliver, on_bug)
-        self.network = network
-
-
-class Dialling:
-    """A connection attempt; nothing is delivered after `cancel`."""
-
-    def __init__(self, dialer, url, deliver):
-        self._dialer, self._deliver = dialer, deliver
-        self.socket = self.transport = None
-        dialer.under_way.add(self)
-        dialer.network.call_later(dialer.delay(), lambda: self._connect(url))
-
-    def cancel(self):
-        self._deliver = None
-        self._dialer.under_way.discard(self)
-        if self.socket is not None:
-            self.socket.drop()
-
-    def tell(self, event):
-        if self._deliver is not None:
-            self._deliver(event)
-
-    def _connect(self, url):
-        if self._deliver is None:
-            return
-        agent = self._dialer.agents.get(url)
-        answer = "refuse" if agent is None or not agent.up else agent.on_dial()
-        if answer == "hang":
-            return  # until the link's own deadline
-        self._dialer.under_way.discard(self)
-        if answer in {"refuse", "reject"}:
-            kind = FailureKind.UNREACHABLE if answer == "refuse" else FailureKind.REJECTED
-            self.tell(WireRefused(LinkEnd(kind, LinkPhase.DIALLING, detail=answer)))
-            return
-        self.socket = LinkSocket(self._dialer.network, self.tell, self._dialer.on_bug)
-        self.transport = Transport(self._dialer.network, agent, agent.delay, is_client_side=True)
-        agent.on_connect(self.transport)
-        self._dialer.sockets.append(self.socket)
-        self.transport.open(self.socket)
-
-
-class Dialer:
-    def __init__(self, network, agents, on_bug, delay):
-        self.network, self.agents, self.on_bug, self.delay = network, agents, on_bug, delay
-        self.under_way, self.sockets = set(), []
-
-    def dial(self, url, deliver, traceparent=""):
-        return Dialling(self, url, deliver)
-
-    def current(self):
-        """Open sockets that are current, for the invariant."""
-        self.sockets = [socket for socket in self.sockets if socket.phase is not Phase.CLOSED]
-        return self.sockets
+    def _flow(self, pipe):
+        pipe.go_on()
+        if pipe is self.out and not self.ended and self.core.write_paused:
+            self.core.resume_writing()

@@ -1,10 +1,12 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from supervisor.backoff import AT_ONCE, Backoff
 from supervisor.directives import Escalate, Forget, Restart, Stop
 from supervisor.errors import InvalidSpecError
+from supervisor.intensity import RestartWindow
 from supervisor.policy import decide, decide_one
 from supervisor.reasons import Crashed, Killed, Normal, Shutdown, StartFailed
 from supervisor.spec import ChildSpec, RestartType, Strategy
@@ -82,3 +84,58 @@ def test_backoff_stays_within_its_bounds(attempt, u):
 def test_backoff_refuses_nonsense():
     with pytest.raises(InvalidSpecError):
         Backoff(initial_s=3.0, max_s=1.0)
+
+
+INTENSITY, PERIOD_S = 3, 10.0
+
+
+class Family(RuleBasedStateMachine):
+    """Plays the supervisor's part: children end in any order, and what the policy decides is done."""
+
+    @initialize(children=specs, strategy=st.sampled_from(Strategy))
+    def begin(self, children, strategy):
+        self.children, self.strategy = children, strategy
+        self.window, self.now, self.over = RestartWindow(INTENSITY, PERIOD_S), 0.0, False
+        self.incarnations = {child.id: 1 for child in children}
+        self.running, self.restarts = set(self.incarnations), []
+
+    @precondition(lambda self: self.running and not self.over)
+    @rule(data=st.data(), reason=st.sampled_from(QUIET + ABNORMAL), u=st.floats(0, 1, exclude_max=True))
+    def a_child_ends(self, data, reason, u):
+        failed = data.draw(st.sampled_from(sorted(self.running)))
+        remaining = self.window.remaining(self.now)
+        alive = [child for child in self.children if child.id in self.running]
+        decision = decide(self.strategy, alive, failed, reason, remaining=remaining, attempt=0, u=u)
+        self.running.discard(failed)
+        match decision.directive:
+            case Restart():
+                assert not self.window.record(self.now)
+                self.restarts.append(self.now)
+                self.running.difference_update(decision.stop)
+                for child in decision.start:
+                    assert child not in self.running, "started beside its former self"
+                    self.incarnations[child] += 1
+                    self.running.add(child)
+            case Escalate():
+                assert remaining <= 0
+                self.over = True
+            case Stop() | Forget():
+                assert decision.stop == decision.start == ()
+
+    @rule(seconds=st.floats(0, 6))
+    def wait(self, seconds):
+        self.now += seconds
+
+    @invariant()
+    def no_period_holds_more_than_intensity(self):
+        for first in self.restarts:
+            assert sum(0 <= at - first <= PERIOD_S for at in self.restarts) <= INTENSITY
+
+    @invariant()
+    def a_child_is_what_its_restart_type_says(self):
+        for child in self.children:
+            assert child.restart is not X or self.incarnations[child.id] == 1, "a temporary child came back"
+            assert self.over or child.restart is not P or child.id in self.running, "a permanent child is gone"
+
+
+TestFamily = Family.TestCase
