@@ -122,6 +122,15 @@ def test_a_stopping_node_keeps_what_another_needs_to_take_the_call_up(live):
     assert texts(second.wire) == ["my balance"]
 
 
+def test_a_call_whose_memory_the_store_has_lost_goes_on_and_both_sides_know():
+    world = World(BANK, call=Call(AgentId("banking")))
+    world.stage.run()
+    assert world.wire.init["restored"] == "lost"
+    assert world.relay.told("status")[-1]["memory"] == "lost"
+    world.caller(CallerText("my balance"))
+    assert world.state.name == "live"
+
+
 def test_how_many_texts_were_taken_is_kept_only_while_it_cannot_grow(live):
     live.caller(LOST)
     assert live.shelf.saved["calls", SESSION][0]["received"] == 0
