@@ -92,7 +92,7 @@ def abandon_swap(r: Reaction, outcome: Outcome, verdict: Verdict) -> None:
 
 def remember_agent(r: Reaction) -> None:
     """Keep whom the caller is with, lest this session crashes: what is unanswered then may be answered by now."""
-    r.do(SaveCall(Call(r.state.agent)))
+    r.do(SaveCall(Call(r.state.agent, whole=False)))
 
 
 def remember_call(r: Reaction) -> None:

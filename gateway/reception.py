@@ -72,6 +72,11 @@ class Reception:
         """Start sessions in another tree from now on."""
         self._node = node
 
+    def is_back(self, head: RequestHead) -> bool:
+        """Whether a caller comes back to a call that is here."""
+        token = head.query("resume")
+        return bool(token) and self._tokens is not None and isinstance(self.calls.find(token), Live)
+
     def welcome(self, client: ClientSocket, head: RequestHead) -> None:
         """Give an open socket its session."""
         token = head.query("resume")

@@ -253,3 +253,22 @@ async def test_without_a_window_nobody_is_given_a_token():
         await socket.close()
         async with asyncio.timeout(PATIENCE_S):
             await eventually(lambda: len(gateway.reception.calls) == 0)
+
+
+async def test_who_comes_back_finds_his_place_in_a_full_gateway_that_is_drained_and_the_others_do_not():
+    bounds = {"max_sessions": 1, "per_address": 1, "connect_rate": 0.001, "connect_burst": 1}
+    async with running(Agent("triage")) as agent, serving(**bounds) as gateway:
+        await register(gateway, agent, "triage")
+        async with dial(gateway) as first:
+            token = (await until(first, connected))["resumeToken"]
+            await ask(first, "one")
+            await until(first, said)
+            first.transport.abort()
+        gateway.drain.begin(PATIENCE_S)
+        async with dial(gateway, token) as second:
+            await ask(second, "two")
+            assert (await until(second, said))["text"] == "triage heard two"
+            for other in ("", f"{token}x"):
+                with pytest.raises(websockets.InvalidStatus) as refused:
+                    await dial(gateway, other)
+                assert refused.value.response.status_code == 503
