@@ -21,12 +21,14 @@ class Tally:
 
     @property
     def kills(self):
-        return sum(self.faults.values())
+        """Actors and processes that were killed or frozen; the other faults are of what is between and below them."""
+        return sum(count for name, count in self.faults.items() if name.startswith(("kill", "freeze")))
 
     def document(self):
         """Plain values."""
         return {
-            "kills": dict(self.faults),
+            "kills": self.kills,
+            "faults": dict(self.faults),
             "gaps_ms": {name: percentile(self.gaps_ms, part) for name, part in (("p50", 0.5), ("p99", 0.99))},
             "back_ms": {name: percentile(self.back_ms, part) for name, part in (("p50", 0.5), ("p99", 0.99))},
             "recovered": len(self.gaps_ms),
@@ -41,7 +43,11 @@ class Tally:
 
     def table(self):
         """The same for people."""
-        rows = [("kills and faults", self.kills), *((f"  {name}", count) for name, count in self.faults.most_common())]
+        rows = [
+            ("kills", self.kills),
+            ("kills and other faults", sum(self.faults.values())),
+            *((f"  {name}", count) for name, count in self.faults.most_common()),
+        ]
         rows += [(f"swaps: {name}", count) for name, count in sorted(self.metrics.get("swaps", {}).items())]
         gaps = " / ".join(f"{percentile(self.gaps_ms, part):.0f} ms" for part in (0.5, 0.99))
         rows += [("recoveries that callers were told of", len(self.gaps_ms)), ("  without agent, p50 / p99", gaps)]

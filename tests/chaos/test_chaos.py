@@ -26,7 +26,7 @@ async def test_ten_calls_through_many_faults(tmp_path):
 
 @pytest.fixture
 def caller():
-    one = Caller(0, "ws://nowhere", random.Random(0), Tally())
+    one = Caller(0, random.Random(0), Tally())
     one.said = ["c0-1", "c0-2", "c0-3"]
     return one
 

@@ -6,16 +6,20 @@ import resource
 import signal
 import socket
 import sys
+import sysconfig
 from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
 
 from tests.chaos.proxy import FaultProxy
+from tests.chaos.resolver import DOMAIN
 
 ROOT = Path(__file__).parents[2]
 AGENTS = ("triage", "triage", "banking", "banking")
 READY_S = 30.0
+FAKETIME = Path("/usr/lib", sysconfig.get_config_var("MULTIARCH") or "", "faketime/libfaketimeMT.so.1")
+"""Steps the wall clock of one process; Debian's package libfaketime. Where it is not, clocks are left alone."""
 NODE_GAP_S = 8.0  # registry and store are permanent children of the node: five crashes in half a minute end it
 
 
@@ -30,12 +34,13 @@ class AgentProcess:
 
     def __init__(self, number, agent_id, gateway, random):
         self.agent_id, self.gateway = agent_id, gateway
-        self.host, self.port = f"127.0.1.{number + 1}", free_port()
+        self.address, self.port = f"127.0.1.{number + 1}", free_port()
+        self.host = self.address.replace(".", "-") + DOMAIN
         self.proxy = FaultProxy(random)
         self.process = None
 
     async def start(self):
-        await self.proxy.start(self.host, self.port, ("127.0.0.1", self.port))
+        await self.proxy.start(self.address, self.port, ("127.0.0.1", self.port))
         await self.spawn()
 
     async def spawn(self):
@@ -62,9 +67,26 @@ class World:
         self.url = f"ws://127.0.0.1:{self.port}/sonic"
         self.agents = [AgentProcess(number, name, self.base, random) for number, name in enumerate(AGENTS)]
         self.log = Path(folder) / "gateway.log"
+        self.names, self.clock = Path(folder) / "names", Path(folder) / "clock"
+        self.callers_way = FaultProxy(random)  # half of the callers come through it
 
     async def start(self):
         self.http = aiohttp.ClientSession()
+        self.set_names("well")
+        self.step_clock(0)
+        program = (sys.executable, "-m", "tests.chaos.resolver", str(self.names))
+        command = (*program, "gateway", "--host", "127.0.0.1", "--port", str(self.port))
+        with self.log.open("wb") as log:
+            self.gateway = await asyncio.create_subprocess_exec(
+                *command, cwd=ROOT, env=self.environment(), stdout=log, stderr=log
+            )
+        await until(lambda: self.answers("/livez"), READY_S)
+        await self.callers_way.start("127.0.0.1", 0, ("127.0.0.1", self.port))
+        await asyncio.gather(*(agent.start() for agent in self.agents))
+        await until(self.all_known, READY_S)
+
+    def environment(self):
+        """Of the gateway: its settings, and the clock that it sees."""
         settings = {
             "CHAOS": "true",
             "STORE": "sqlite",
@@ -74,18 +96,15 @@ class World:
             "LINGER_S": "2",
         }
         environment = {**os.environ, **{f"UNDERSTUDY_{name}": value for name, value in settings.items()}}
-        command = (sys.executable, "-m", "gateway", "gateway", "--host", "127.0.0.1", "--port", str(self.port))
-        with self.log.open("wb") as log:
-            self.gateway = await asyncio.create_subprocess_exec(
-                *command, cwd=ROOT, env=environment, stdout=log, stderr=log
-            )
-        await until(lambda: self.answers("/livez"), READY_S)
-        await asyncio.gather(*(agent.start() for agent in self.agents))
-        await until(self.all_known, READY_S)
+        if FAKETIME.exists():
+            environment |= {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(self.clock)}
+            environment |= {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_CACHE_DURATION": "1"}
+        return environment
 
     async def stop(self):
         """End every process, whatever came before; gives the gateway's exit code."""
         await asyncio.gather(*(agent.stop() for agent in self.agents if agent.process is not None))
+        await self.callers_way.stop()
         await self.http.close()
         with suppress(ProcessLookupError):
             self.gateway.send_signal(signal.SIGTERM)
@@ -125,6 +144,19 @@ class World:
         counted["links"] = int(sum(v for name, v in found.items() if name.startswith("understudy_agent_links{")))
         counted["descriptors"] = descriptors(self.gateway.pid)
         return counted
+
+    def urls(self):
+        """Where callers call: straight, and by way of the proxy."""
+        return self.url, f"ws://127.0.0.1:{self.callers_way.port}/sonic"
+
+    def set_names(self, state):
+        """From now on the names of agents resolve: well, slow, or not at all."""
+        self.names.write_text(state)
+
+    def step_clock(self, seconds):
+        """Set the gateway's wall clock so far off; False where that cannot be done."""
+        self.clock.write_text(f"{seconds:+d}")
+        return FAKETIME.exists()
 
     def fill_disk(self, *, full):
         """No file of the gateway may grow, as on a full disk."""
