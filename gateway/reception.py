@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 from uuid import uuid4
@@ -32,6 +33,18 @@ if TYPE_CHECKING:
     from supervisor.system_base import AsyncioSystemBase
 
 RECALL_S = 2.0  # the store answers from memory or a local file; the caller is waiting
+STARTING_S = 10.0  # a session starts within a turn or two; beyond it the message was lost with an actor that crashed
+AGAIN_S = 0.05  # while the session before of the same call is on its way out
+LOOK_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """A session that was asked for."""
+
+    relay: CallerRelay
+    call: Call | None
+    deadline: float
 
 
 class Reception:
@@ -57,11 +70,13 @@ class Reception:
         self._tracer = tracer
         self._tokens = tokens if settings.park_s > 0 else None
         self._stash = stash
+        self._starting: dict[SessionId, _Start] = {}
         self._answers = base.engine.open_endpoint()
         self._tasks = {asyncio.get_running_loop().create_task(self._hear_refusals(), name="refusals")}
 
     async def stop(self) -> None:
         """Forget who was being looked up."""
+        self._starting.clear()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -107,9 +122,14 @@ class Reception:
         return relay
 
     def _start(self, relay: CallerRelay, call: Call | None = None) -> None:
-        args = SessionArgs(relay.session_id, relay, self._ports, self._settings, self._tracer, call=call)
-        start = StartChild(session_spec(args))
-        self._base.tell(self._node, ToPath(SESSIONS_PATH, start, self._answers.address))
+        self._ask_for(_Start(relay, call, self._ports.now() + STARTING_S))
+
+    def _ask_for(self, start: _Start) -> None:
+        relay = start.relay
+        self._starting[relay.session_id] = start
+        args = SessionArgs(relay.session_id, relay, self._ports, self._settings, self._tracer, call=start.call)
+        message = StartChild(session_spec(args))
+        self._base.tell(self._node, ToPath(SESSIONS_PATH, message, self._answers.address))
 
     async def _take_up(self, relay: CallerRelay) -> None:
         """Go on where another session, perhaps of another process, ended; begin anew where nothing is known."""
@@ -130,16 +150,38 @@ class Reception:
 
     async def _hear_refusals(self) -> None:
         while True:
-            match await self._answers.take_async(None):
-                case ChildRefused(id=refused):
-                    self._refuse(refused)
+            match await self._answers.take_async(LOOK_S):
+                case ChildRefused(id=refused, reason=reason):
+                    self._refuse(SessionId(refused), is_early=reason == "duplicate")
                 case NoSuchChild(message=StartChild(spec)):
-                    self._refuse(spec.id)
+                    self._refuse(SessionId(spec.id))
+            self._look()
 
-    def _refuse(self, session_id: str) -> None:
-        relay = self.calls.get(SessionId(session_id))
-        if relay is not None:
-            relay.close(Verdict.REFUSED)
+    def _refuse(self, session_id: SessionId, *, is_early: bool = False) -> None:
+        """There is no room, or not yet: the session before of the same call has not ended."""
+        start = self._starting.get(session_id)
+        if start is None:
+            return
+        if is_early and self._ports.now() < start.deadline:
+            asyncio.get_running_loop().call_later(AGAIN_S, self._ask_again, start)
+            return
+        del self._starting[session_id]
+        start.relay.close(Verdict.REFUSED)
+        start.relay.release()
+
+    def _ask_again(self, start: _Start) -> None:
+        if self._starting.get(start.relay.session_id) is start:
+            self._ask_for(start)
+
+    def _look(self) -> None:
+        """Forget who has a session, and send away who will never have one."""
+        now = self._ports.now()
+        for session_id, start in tuple(self._starting.items()):
+            if start.relay.is_attached:
+                del self._starting[session_id]
+            elif now > start.deadline:
+                del self._starting[session_id]
+                start.relay.release()
 
 
 def _number(text: str) -> int | None:

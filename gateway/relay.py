@@ -131,7 +131,10 @@ class CallerRelay:
     # --- the port --------------------------------------------------------------------------------------------------
 
     def attach(self, deliver: Callable[[RelayEvent], None]) -> None:
-        """Name the session's inlet."""
+        """Name the session's inlet; one that comes too late hears that nobody is there."""
+        if self._deliver is _nobody:
+            deliver(CallerGone(close_codes.NORMAL, ""))
+            return
         self._deliver = deliver
         early, self._early = self._early, []
         for event in early:
@@ -207,9 +210,11 @@ class CallerRelay:
         self._client.begin_close(close.code, close.reason)
 
     def release(self) -> None:
-        """The session has ended."""
+        """The session has ended, or will never be; a caller who has just come back to it is told to come again."""
         self._deliver = _nobody
         self.on_release(self)
+        if self.is_connected:
+            self.close(Verdict.SHUTDOWN)
 
     def abort(self) -> None:
         """Drop the caller's connection now."""
@@ -252,6 +257,11 @@ class CallerRelay:
                 return "live" if self._target is not None else "held" if self._instance is not None else "waiting"
 
     # --- callers who come back --------------------------------------------------------------------------------------
+
+    @property
+    def is_attached(self) -> bool:
+        """A session has taken it over, or it was released."""
+        return self._deliver is not None
 
     @property
     def is_connected(self) -> bool:
@@ -356,8 +366,8 @@ class CallerRelay:
         if self._source is not None:
             _push_back(self._source, slow=False)
         self._seen_by_caller = self._backlog.last
-        if self._deliver is None:
-            self.on_release(self)  # no session has taken it over
+        if self._hello is None:
+            self.on_release(self)  # no session was asked for
         self._tell(CallerGone(code, reason))
 
     def on_caller_slow(self, slow: bool) -> None:  # noqa: FBT001

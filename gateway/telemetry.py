@@ -94,12 +94,12 @@ def _told(session_id: SessionId, event: object) -> tuple[str, Callable[[], str]]
 
 
 def _account(event: SessionEnded) -> str:
-    """What the call was: ``2 swaps, 3 dials, links lost: broken, ms without agent: 40, 5 frames dropped``."""
+    """What the call was: ``2 swaps, 3 dials, links lost: broken, without agent 40 ms, 5 frames dropped``."""
     words = f"{event.swaps} swaps, {event.attempts} dials"
     if event.causes:
         words += f", links lost: {' '.join(event.causes)}"
     if event.gaps_ms:
-        words += f", ms without agent: {' '.join(map(str, event.gaps_ms))}"
+        words += f", without agent {', '.join(f'{gap} ms' for gap in event.gaps_ms)}"
     if event.counters is not None:
         words += f", {event.counters.dropped_frames} frames dropped"
     return words + _added(event)

@@ -99,7 +99,7 @@ SESSION = [
             attempts=3,
         ),
         "INFO",
-        [f"{Verdict.CALLER_LEFT} after 61.0 s", "2 swaps, 3 dials", "broken killed", "40 7", "5 frames dropped"],
+        [f"{Verdict.CALLER_LEFT} after 61.0 s", "2 swaps, 3 dials", "broken killed", "40 ms, 7 ms", "5 frames dropped"],
     ),
     (TranscriptLine(ID, "user", "my account is", IDV, 1), None, []),
 ]
