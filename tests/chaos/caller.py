@@ -62,7 +62,7 @@ class Caller:
             self.told = len(self.said)
 
     async def _greeted(self, socket, message):
-        if self.session and message["sessionId"] != self.session:
+        if self.session and not message.get("resumed"):
             self.tally.new_sessions += 1
             self.told = self.taken = len(self.said)
             self.silent_since = None

@@ -1,20 +1,21 @@
-"""The real gateway, whose names of hosts resolve as a file says; `python -m tests.chaos.resolver FILE gateway ...`.
+"""The real gateway with what it asks the system for as files say; `python -m tests.chaos.resolver FOLDER gateway ...`.
 
-``FILE`` holds ``well``, ``fails`` or ``slow``. Names under ``chaos.invalid`` are the addresses that they have, with
-dashes for dots. Only the system's resolver is replaced: whatever asks it is the gateway's own.
+``FOLDER/names`` holds ``well``, ``fails`` or ``slow``. Names under ``chaos.invalid`` are the addresses that they have,
+with dashes for dots. ``FOLDER/clock`` holds the seconds by which the wall clock is off. Only the system's resolver and
+clock are replaced; whatever asks them is the gateway's own.
 """
 
 import asyncio
 import socket
 import sys
+import time
 from pathlib import Path
 
 import uvloop
 
-from gateway.cli import main
-
 DOMAIN = ".chaos.invalid"
 SLOW_S = 3.0
+LOOK_S = 0.1
 
 
 class Loop(uvloop.Loop):
@@ -46,6 +47,24 @@ def run_with(file):
     return run
 
 
+class WallClock:
+    """What `time.time` is to be."""
+
+    def __init__(self, file):
+        self._file, self._real = file, time.time
+        self._off, self._looked = 0, -LOOK_S
+
+    def __call__(self):
+        now = time.monotonic()
+        if now - self._looked > LOOK_S:
+            self._looked, self._off = now, int(self._file.read_text() or 0)
+        return self._real() + self._off
+
+
 if __name__ == "__main__":
-    uvloop.run = run_with(Path(sys.argv.pop(1)))
+    folder = Path(sys.argv.pop(1))
+    uvloop.run = run_with(folder / "names")
+    time.time = WallClock(folder / "clock")
+    from gateway.cli import main  # what it imports takes the clock from there
+
     main()

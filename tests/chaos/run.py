@@ -37,6 +37,7 @@ class Run:
             await self._measure()
         finally:
             code = await self.world.stop()
+        self.tally.cpu_s = self.world.cpu_s
         if code != 0:
             self.tally.violations.append(f"the gateway ended with {code}")
         self.tally.violations += [f"log: {line}" for line in self.world.complaints()[:20]]
@@ -213,7 +214,8 @@ class Run:
 
     async def _clock_step(self):
         """Minutes to a day, to and fro; tokens and the store's documents live for hours."""
-        return self.world.step_clock(self.random.choice((-86_400, -3600, -60, 0, 60, 3600, 86_400)))
+        self.world.step_clock(self.random.choice((-86_400, -3600, -60, 0, 60, 3600, 86_400)))
+        return True
 
     def _proxy(self):
         return self.random.choice(self.world.agents).proxy

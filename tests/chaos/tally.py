@@ -14,6 +14,7 @@ class Tally:
     closes: Counter = field(default_factory=Counter)
     refusals: Counter = field(default_factory=Counter)
     new_sessions: int = 0
+    cpu_s: float = 0.0
     texts: Counter = field(default_factory=Counter)
     metrics: dict = field(default_factory=dict)
     left: dict = field(default_factory=dict)
@@ -38,6 +39,7 @@ class Tally:
             "texts": dict(self.texts),
             "metrics": self.metrics,
             "left": self.left,
+            "gateway_cpu_s": self.cpu_s,
             "violations": self.violations,
         }
 
@@ -59,7 +61,7 @@ class Tally:
         ]
         rows += [("calls that began anew", self.new_sessions)]
         rows += [(f"left behind: {name}", count) for name, count in self.left.items()]
-        rows += [("violations", len(self.violations))]
+        rows += [("seconds of CPU of the gateway", f"{self.cpu_s:.1f}"), ("violations", len(self.violations))]
         return "\n".join(f"{name:40} {value}" for name, value in rows)
 
 

@@ -6,7 +6,6 @@ import resource
 import signal
 import socket
 import sys
-import sysconfig
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,8 +17,6 @@ from tests.chaos.resolver import DOMAIN
 ROOT = Path(__file__).parents[2]
 AGENTS = ("triage", "triage", "banking", "banking")
 READY_S = 30.0
-FAKETIME = Path("/usr/lib", sysconfig.get_config_var("MULTIARCH") or "", "faketime/libfaketimeMT.so.1")
-"""Steps the wall clock of one process; Debian's package libfaketime. Where it is not, clocks are left alone."""
 NODE_GAP_S = 8.0  # registry and store are permanent children of the node: five crashes in half a minute end it
 
 
@@ -68,13 +65,14 @@ class World:
         self.agents = [AgentProcess(number, name, self.base, random) for number, name in enumerate(AGENTS)]
         self.log = Path(folder) / "gateway.log"
         self.names, self.clock = Path(folder) / "names", Path(folder) / "clock"
+        self.cpu_s = 0.0
         self.callers_way = FaultProxy(random)  # half of the callers come through it
 
     async def start(self):
         self.http = aiohttp.ClientSession()
         self.set_names("well")
         self.step_clock(0)
-        program = (sys.executable, "-m", "tests.chaos.resolver", str(self.names))
+        program = (sys.executable, "-m", "tests.chaos.resolver", str(self.folder))
         command = (*program, "gateway", "--host", "127.0.0.1", "--port", str(self.port))
         with self.log.open("wb") as log:
             self.gateway = await asyncio.create_subprocess_exec(
@@ -86,7 +84,7 @@ class World:
         await until(self.all_known, READY_S)
 
     def environment(self):
-        """Of the gateway: its settings, and the clock that it sees."""
+        """Of the gateway: its settings."""
         settings = {
             "CHAOS": "true",
             "STORE": "sqlite",
@@ -95,17 +93,14 @@ class World:
             "PATIENCE_S": "20",
             "LINGER_S": "2",
         }
-        environment = {**os.environ, **{f"UNDERSTUDY_{name}": value for name, value in settings.items()}}
-        if FAKETIME.exists():
-            environment |= {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(self.clock)}
-            environment |= {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_CACHE_DURATION": "1"}
-        return environment
+        return {**os.environ, **{f"UNDERSTUDY_{name}": value for name, value in settings.items()}}
 
     async def stop(self):
         """End every process, whatever came before; gives the gateway's exit code."""
         await asyncio.gather(*(agent.stop() for agent in self.agents if agent.process is not None))
         await self.callers_way.stop()
         await self.http.close()
+        self.cpu_s = cpu_s(self.gateway.pid)
         with suppress(ProcessLookupError):
             self.gateway.send_signal(signal.SIGTERM)
         return await self.gateway.wait()
@@ -154,9 +149,8 @@ class World:
         self.names.write_text(state)
 
     def step_clock(self, seconds):
-        """Set the gateway's wall clock so far off; False where that cannot be done."""
+        """Set the gateway's wall clock so far off."""
         self.clock.write_text(f"{seconds:+d}")
-        return FAKETIME.exists()
 
     def fill_disk(self, *, full):
         """No file of the gateway may grow, as on a full disk."""
@@ -167,6 +161,12 @@ class World:
         """Lines of the gateway's log that must not be there."""
         bad = ("Traceback", "never retrieved", "never awaited", "callback failed")
         return [line for line in self.log.read_text().splitlines() if any(word in line for word in bad)]
+
+
+def cpu_s(pid):
+    """Seconds of CPU that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def descriptors(pid):
