@@ -231,10 +231,10 @@ class SessionActor(Parent):
 
     def _save_call(self, call: Call, *, counted: bool) -> SaveDocument:
         """Keep the call; with the number of texts taken only where it does not go on growing."""
-        received = {"received": self.args.relay.counters().received} if counted else {}
-        return SaveDocument(
-            CALLS, self.args.session_id, {**call.document(), **received}, self.args.settings.memory_ttl_s
-        )
+        document, counters = call.document(), self.args.relay.counters()
+        if counted:
+            document |= {"received": counters.received, "countedFrom": counters.counted_from}
+        return SaveDocument(CALLS, self.args.session_id, document, self.args.settings.memory_ttl_s)
 
     def _start_link(self, order: fx.StartLink) -> None:
         args = LinkArgs(order.generation, order.instance, order.init, self.args.ports, self.args.settings)

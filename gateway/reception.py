@@ -16,7 +16,7 @@ from actors.topology import SESSIONS_PATH, STORE_PATH, session_spec
 from actors.verdict import Verdict
 from gateway.close_codes import TO_CALLER
 from gateway.relay import CallerRelay
-from gateway.resume import Elsewhere, Live, LiveCalls, ResumeTokens, Taken, Void
+from gateway.resume import Claim, Elsewhere, Live, LiveCalls, ResumeTokens, Taken, Void
 from gateway.stash import Stash
 from supervisor.messages import ChildRefused, NoSuchChild, StartChild, ToPath
 
@@ -100,7 +100,7 @@ class Reception:
                 relay.rebind(client, known, _number(head.query("seen")))
             case Elsewhere(claim):
                 relay = self._relay(claim.session_id, client, claim.number + 1)
-                task = asyncio.get_running_loop().create_task(self._take_up(relay), name="take up")
+                task = asyncio.get_running_loop().create_task(self._take_up(relay, claim), name="take up")
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
             case Taken():
@@ -131,16 +131,18 @@ class Reception:
         message = StartChild(session_spec(args))
         self._base.tell(self._node, ToPath(SESSIONS_PATH, message, self._answers.address))
 
-    async def _take_up(self, relay: CallerRelay) -> None:
+    async def _take_up(self, relay: CallerRelay, claim: Claim) -> None:
         """Go on where another session, perhaps of another process, ended; begin anew where nothing is known."""
-        call, received = None, None
-        document = await self._load(CALLS, relay.session_id)
-        if document is not None:
+        call = None
+        document = await self._load(CALLS, relay.session_id) or {}
+        if document:
             call = read_call(document, await self._load(MEMORIES, relay.session_id) or {})
-            known = document.get("received")
-            received = known if isinstance(known, int) else None
         if relay.is_connected:
-            relay.greet(taken_up=call is not None, received=received)
+            received, counted_from = document.get("received"), document.get("countedFrom", 0)
+            if isinstance(received, int) and isinstance(counted_from, int) and counted_from <= claim.number:
+                relay.greet(taken_up=call is not None, received=received, counted_from=counted_from)
+            else:
+                relay.greet(taken_up=call is not None)
             self._start(relay, call)
 
     async def _load(self, collection: str, key: str) -> dict[str, object] | None:

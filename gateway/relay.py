@@ -121,6 +121,7 @@ class CallerRelay:
         self._seen_by_caller = 0  # where he was when his socket ended
         self._allowance = TokenBucket(TEXTS_A_SECOND, TEXTS_AT_ONCE)
         self._received = 0  # texts, so that he can send again what was lost on the way
+        self._counted_from = claim  # the claim that came with the greeting that this count began with
         self.claim = self._first_claim = claim
         self._hello: Json | None = None  # what began this relay's greeting; None before it
         self.on_release: Callable[[CallerRelay], None] = lambda relay: None  # noqa: ARG005
@@ -243,6 +244,7 @@ class CallerRelay:
             self._unheard.frames,
             {"to_agent": self._meter.to_agent, "to_caller": self._meter.to_caller},
             self._received,
+            self._counted_from,
         )
 
     @property
@@ -309,13 +311,17 @@ class CallerRelay:
 
     # --- from the caller -------------------------------------------------------------------------------------------
 
-    def greet(self, *, taken_up: bool, received: int | None = None) -> None:
-        """Say ``connected``; ``taken_up``: the call goes on that another session had, which took ``received`` texts."""
+    def greet(self, *, taken_up: bool, received: int | None = None, counted_from: int = 0) -> None:
+        """Say ``connected``; ``taken_up``: the call goes on that another session had, which took ``received`` texts.
+
+        Without that number both sides count anew.
+        """
         if taken_up:
             self._translator.start()  # the caller had his session_start from the session before
         hello: dict[str, object] = {"resumed": True} if taken_up else {}
         if taken_up and received is not None:
             self._received = hello["received"] = received
+            self._counted_from = counted_from
         self._hello = hello
         self._greet(hello)
 

@@ -14,12 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.ids import SessionId
-from actors.topology import SESSIONS_PATH
+from actors.store_messages import SaveDocument
+from actors.topology import SESSIONS_PATH, STORE_PATH
 from gateway.app import Gateway
 from gateway.backlog import Backlog
 from gateway.config import Settings
 from gateway.resume import Claim, Live, LiveCalls, ResumeTokens, Void
-from supervisor.messages import KillChild
+from supervisor.messages import KillChild, ToPath
 from tests.gateway.test_calls import PATIENCE_S, Agent, eventually, register, running, said, until
 
 SESSION = SessionId("3f2b")
@@ -245,6 +246,35 @@ async def test_who_takes_up_a_crashed_call_knows_which_texts_were_taken():
         await eventually(lambda: not gateway.reception.calls.get(session).is_connected)
         async with dial(gateway, again["resumeToken"]) as third:
             assert (await until(third, connected))["received"] == 3
+
+
+async def test_who_missed_the_greeting_that_began_a_new_count_is_not_told_of_that_count():
+    async with running(Agent("triage")) as agent, serving() as gateway:
+        await register(gateway, agent, "triage")
+        async with dial(gateway) as first:
+            hello = await until(first, connected)
+            await ask(first, "one")
+            await until(first, said)
+            bare = SaveDocument("calls", hello["sessionId"], {"agent": "triage", "unanswered": []})
+            await gateway.ask(SESSIONS_PATH, KillChild(hello["sessionId"]), 0.0)
+            await eventually(lambda: not len(gateway.reception.calls))
+            gateway.base.tell(gateway._node, ToPath(STORE_PATH, bare, gateway._node))
+        missed = await dial(gateway, hello["resumeToken"])  # he reads none of it
+        await eventually(lambda: any(relay.is_attached for relay in gateway.reception.calls))
+        await gateway.ask(SESSIONS_PATH, KillChild(hello["sessionId"]), 0.0)
+        await eventually(lambda: not len(gateway.reception.calls))
+        assert "received" not in await until(missed, connected)
+        async with dial(gateway, hello["resumeToken"]) as third:
+            again = await until(third, connected)
+            assert again["resumed"] is True
+            assert "received" not in again
+            await ask(third, "two")
+            await until(third, said)
+            await gateway.ask(SESSIONS_PATH, KillChild(hello["sessionId"]), 0.0)
+            await eventually(lambda: not len(gateway.reception.calls))
+        async with dial(gateway, again["resumeToken"]) as fourth:
+            assert (await until(fourth, connected))["received"] == 1
+        await missed.close()
 
 
 async def test_without_a_window_nobody_is_given_a_token():
