@@ -79,26 +79,26 @@ class Run:
 
     def _faults(self):
         return {
-            "kill_link": 60,
-            "kill_session": 8,
+            "kill_link": 80,
+            "kill_session": 10,
             "kill_registry": 2,
             "kill_store": 2,
             "kill_agent": 6,
             "freeze_agent": 4,
             "reset_one_link": 20,
             "reset_all_links": 5,
-            "black_hole": 3,
-            "slow_network": 4,
+            "black_hole": 2,
+            "slow_network": 3,
             "thin_network": 2,
-            "refused_dials": 3,
+            "refused_dials": 2,
             "slow_close": 4,
             "full_disk": 2,
             "reset_caller": 10,
             "callers_black_hole": 2,
             "callers_slow_network": 2,
             "callers_slow_close": 2,
-            "names_fail": 2,
-            "slow_names": 2,
+            "names_fail": 1,
+            "slow_names": 1,
             "clock_step": 3,
         }
 
