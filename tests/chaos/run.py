@@ -63,7 +63,7 @@ class Run:
         return all(caller.socket is not None for caller in self.callers)
 
     async def _everything_answered(self):
-        return not any(caller.open_texts() for caller in self.callers)
+        return not any(caller.open_texts() or caller.silent_since is not None for caller in self.callers)
 
     # --- breaking ---
 
