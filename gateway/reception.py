@@ -139,10 +139,9 @@ class Reception:
             call = read_call(document, await self._load(MEMORIES, relay.session_id) or {})
         if relay.is_connected:
             received, counted_from = document.get("received"), document.get("countedFrom", 0)
-            if isinstance(received, int) and isinstance(counted_from, int) and counted_from <= claim.number:
-                relay.greet(taken_up=call is not None, received=received, counted_from=counted_from)
-            else:
-                relay.greet(taken_up=call is not None)
+            if not isinstance(received, int) or counted_from != claim.counted_from:
+                received = None  # or counted otherwise than he does: a greeting or a save was lost
+            relay.greet(taken_up=call is not None, received=received, counted_from=claim.counted_from)
             self._start(relay, call)
 
     async def _load(self, collection: str, key: str) -> dict[str, object] | None:

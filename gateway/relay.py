@@ -57,6 +57,7 @@ class CallerRelay:
         "_box",
         "_caller_audio_at",
         "_client",
+        "_counted_from",
         "_deliver",
         "_dropped_before",
         "_early",
@@ -304,7 +305,7 @@ class CallerRelay:
         stamp = int(self._wall() * 1000)
         greeting: dict[str, object] = {"type": "connected", "sessionId": self.session_id, "timestamp": stamp, **more}
         if self._tokens is not None:
-            greeting["resumeToken"] = self._tokens.issue(self.session_id, self.claim)
+            greeting["resumeToken"] = self._tokens.issue(self.session_id, self.claim, self._counted_from)
         if self._instance is not None:
             greeting["agent"] = self._instance.agent_id
         self._client.send_text(encode(greeting))
