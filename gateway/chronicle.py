@@ -256,7 +256,6 @@ def _ended(event: SessionEnded) -> Step:
         "causes": list(event.causes),
         "attempts": event.attempts,
         "gaps_ms": list(event.gaps_ms),
-        "dropped_frames": event.counters.dropped_frames if event.counters is not None else 0,
         "duration_s": round(event.duration_s, 1),
         **(_measured(event.counters) if event.counters is not None else {}),
     }
