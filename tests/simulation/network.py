@@ -90,6 +90,7 @@ class Transport:
     """Our end of one connection: what `SocketCore` asks of picows. ``peer`` is the simulated other end."""
 
     close_handshake = None
+    request = response = None
 
     def __init__(self, network, peer, delay, *, is_client_side):
         self.network, self.peer, self.is_client_side = network, peer, is_client_side
