@@ -14,16 +14,20 @@ if TYPE_CHECKING:
 
 
 class Call(Struct, frozen=True):
-    """The agent that the caller was with, and his texts that have no answer, in order."""
+    """The agent that the caller was with, and his texts that have no answer, in order.
+
+    It is ``whole`` where it was written at the session's end. Until then there may be texts that are not in it.
+    """
 
     agent: AgentId
     unanswered: tuple[CallerText, ...] = ()
     memory: Mapping[str, object] = field(default_factory=dict)
+    whole: bool = True
 
     def document(self) -> dict[str, object]:
         """Plain values for the store; the memory has a document of its own."""
         texts = [[text.text, text.skip_transcript] for text in self.unanswered]
-        return {"agent": self.agent, "unanswered": texts}
+        return {"agent": self.agent, "unanswered": texts, "whole": self.whole}
 
 
 def read_call(document: Mapping[str, object], memory: Mapping[str, object]) -> Call | None:
@@ -32,4 +36,5 @@ def read_call(document: Mapping[str, object], memory: Mapping[str, object]) -> C
     if not isinstance(agent, str) or not isinstance(texts, list):
         return None
     pairs = [pair for pair in texts if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str)]
-    return Call(AgentId(agent), tuple(CallerText(text, bool(skip)) for text, skip in pairs), dict(memory))
+    unanswered = tuple(CallerText(text, bool(skip)) for text, skip in pairs)
+    return Call(AgentId(agent), unanswered, dict(memory), whole=document.get("whole") is not False)

@@ -106,6 +106,8 @@ class RelayCounters(Struct, frozen=True):
     """What the gateway added, by direction; goes on changing."""
     received: int = 0
     """Texts taken from the caller, by all sessions of the call."""
+    counted_from: int = 0
+    """The claim whose greeting this count began with: who never got that greeting counts otherwise."""
 
 
 class Relay(Protocol):

@@ -188,7 +188,7 @@ class RegistryActor(Supervised):
 
     def _beat(self, beat: Heartbeat) -> bool:
         """Credit a beat. One of an agent that is not known makes us look for it; it is told to register as well."""
-        if self.book.beat(beat, self.now, self.wall_ms) is not None or self.book.of_agent(beat.agent_id):
+        if self.book.beat(beat, self.now, self.wall_ms) is not None or self.book.may_mean(beat):
             return True
         candidates = [message.url for message in self.book.remembered(beat.agent_id)]
         if beat.agent_id in self.args.known:
@@ -213,7 +213,7 @@ class RegistryActor(Supervised):
     def _probed(self, answer: ProbeAnswered) -> None:
         entry = self.book.find(answer.agent_id, answer.url) or self._dialled_at(answer)
         if entry is None:
-            if answer.alive and not self.book.of_agent(answer.agent_id):
+            if answer.alive:
                 self._recover(answer)
             return
         if answer.alive:
@@ -233,6 +233,8 @@ class RegistryActor(Supervised):
         """Take an agent in that beats and answers but has been forgotten; agents of the first hour never come again."""
         remembered = self.book.remembered(answer.agent_id)
         known = next((message for message in remembered if message.url == answer.url), None)
+        if known is None and self.book.of_agent(answer.agent_id):
+            return  # a guess, and the agent is there already
         message = known or Register(answer.agent_id, answer.url, capabilities={"mode": answer.mode})
         self.book.register(message, self.now, self.wall_ms)
         self._save()

@@ -138,6 +138,13 @@ class Book(Generic[Ref]):
             candidates = [entry for entry in candidates if entry.peer == beat.peer]
         return candidates[0] if len(candidates) == 1 else None
 
+    def may_mean(self, beat: Heartbeat) -> bool:
+        """Whether a beat can be of an instance that is registered; one that names another is a stranger's."""
+        entries = self.of_agent(beat.agent_id)
+        if beat.url:
+            return self.find(beat.agent_id, beat.url) is not None
+        return any(beat.port in {None, entry.port} for entry in entries)
+
     def remembered(self, agent_id: str) -> list[Register]:
         """Return the registrations of instances that are not registered any more."""
         return [

@@ -95,7 +95,7 @@ class SessionArgs(Struct, frozen=True):
         state = Session(self.session_id, self.settings, self.default_agent, record=Record(began=self.ports.now()))
         if self.call is None:
             return state
-        turns = Turns(stashed=self.call.unanswered)
+        turns = Turns(stashed=self.call.unanswered, doubtful=0 if self.call.whole else 1)
         return replace(state, stage=Stage.OPEN, agent=self.call.agent, memory=self.call.memory, turns=turns)
 
 
@@ -153,7 +153,7 @@ class SessionActor(Parent):
                 verdict = Verdict.SHUTDOWN if isinstance(reason, Shutdown) else Verdict.OUR_BUG
                 self._trace(session_end.end_record(self.state, verdict, args.ports.now()))
                 if self.state.stage is Stage.OPEN:  # whoever takes the call up must know which texts were taken
-                    self.send_to(args.store, self._save_call(Call(self.state.agent), counted=True))
+                    self.send_to(args.store, self._save_call(Call(self.state.agent, whole=False), counted=True))
             self.send_to(args.registry, ForgetHolders(args.session_id))
 
     def restarts_left(self) -> int:
@@ -231,10 +231,10 @@ class SessionActor(Parent):
 
     def _save_call(self, call: Call, *, counted: bool) -> SaveDocument:
         """Keep the call; with the number of texts taken only where it does not go on growing."""
-        received = {"received": self.args.relay.counters().received} if counted else {}
-        return SaveDocument(
-            CALLS, self.args.session_id, {**call.document(), **received}, self.args.settings.memory_ttl_s
-        )
+        document, counters = call.document(), self.args.relay.counters()
+        if counted:
+            document |= {"received": counters.received, "countedFrom": counters.counted_from}
+        return SaveDocument(CALLS, self.args.session_id, document, self.args.settings.memory_ttl_s)
 
     def _start_link(self, order: fx.StartLink) -> None:
         args = LinkArgs(order.generation, order.instance, order.init, self.args.ports, self.args.settings)

@@ -71,7 +71,8 @@ def settle(r: Reaction, swap: Swap, outcome: Outcome, gap_ms: int = 0, replayed:
     record = r.state.record
     gaps = (*record.gaps_ms, gap_ms)[-MAX_RECORDED:] if gap_ms else record.gaps_ms
     swaps = record.swaps + (swap.order.reason is not SwapReason.START)
-    r.set(record=replace(record, swaps=swaps, gaps_ms=gaps, last=receipt))
+    attempts = record.attempts + receipt.attempts
+    r.set(record=replace(record, swaps=swaps, attempts=attempts, gaps_ms=gaps, last=receipt))
     r.do(Emit(SwapEnded(r.state.id, receipt)))
     if swap.order.token is not None:
         error = "" if outcome is Outcome.DONE else swap.error or f"the call could not be moved: {outcome.value}"
@@ -102,7 +103,7 @@ def abandon_swap(r: Reaction, outcome: Outcome, verdict: Verdict) -> None:
 
 def remember_agent(r: Reaction) -> None:
     """Keep whom the caller is with, lest this session crashes: what is unanswered then may be answered by now."""
-    r.do(SaveCall(Call(r.state.agent)))
+    r.do(SaveCall(Call(r.state.agent, whole=False)))
 
 
 def remember_call(r: Reaction) -> None:
@@ -139,7 +140,8 @@ def end(r: Reaction, verdict: Verdict) -> None:
 def end_record(state: Session, verdict: Verdict, now: float) -> SessionEnded:
     """What is said of a session at its end, once."""
     record = state.record
-    return SessionEnded(state.id, verdict, record.causes, record.swaps, record.gaps_ms, now - record.began)
+    lived_s, attempts = now - record.began, record.attempts
+    return SessionEnded(state.id, verdict, record.causes, record.swaps, record.gaps_ms, lived_s, attempts=attempts)
 
 
 def finish_if_closed(r: Reaction) -> None:

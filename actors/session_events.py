@@ -89,7 +89,7 @@ class TranscriptLine(Struct, frozen=True):
 
 
 class SessionEnded(Struct, frozen=True):
-    """The end record: exactly one per session that ended in order."""
+    """The end record: exactly one per session. ``attempts`` are dials, the first one included."""
 
     session_id: SessionId
     verdict: Verdict
@@ -98,6 +98,7 @@ class SessionEnded(Struct, frozen=True):
     gaps_ms: tuple[int, ...]
     duration_s: float
     counters: RelayCounters | None = None
+    attempts: int = 0
 
 
 SessionEvent: TypeAlias = (

@@ -172,7 +172,7 @@ def _tool_used(r: Reaction, event: ToolUsed) -> None:
 
 def _transcript(r: Reaction, event: TranscriptSeen) -> None:
     if event.role == "assistant":
-        r.set(turns=r.state.turns.answered())
+        r.set(turns=r.state.turns.answered(r.moment.now, final=event.final))
         if r.state.gate is not None:
             r.do(StartTimer(Timer.GATE, GRACE_S))  # the grace is silence: who is still talking is not cut off
     elif event.final and event.role == "user":

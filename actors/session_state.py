@@ -87,6 +87,7 @@ class Record(Struct, frozen=True):
     causes: tuple[str, ...] = ()
     gaps_ms: tuple[int, ...] = ()
     swaps: int = 0
+    attempts: int = 0
     last: Receipt | None = None
 
 

@@ -47,7 +47,7 @@ def begin(r: Reaction, order: Order, *, avoid: str = "") -> None:
     swap = Swap(order, order.target, r.state.generation, tried=frozenset({avoid} - {""}))
     standby.drop(r)
     if order.reason is SwapReason.HANDOFF and order.note != VERIFIED_REASON:
-        r.set(turns=r.state.turns.answered())  # the wish to hand over is what the agent has to say
+        r.set(turns=r.state.turns.handed_over(r.moment.now))
     r.do(Hold())
     if r.state.current is not None:
         r.do(StartTimer(Timer.SWAP, r.state.settings.swap_s))
@@ -220,17 +220,16 @@ def cut_over(r: Reaction, swap: Swap) -> None:
 
 
 def leave_turns(r: Reaction, swap: Swap) -> None:
-    """The old link goes: its open turns go to the next one of the same agent.
+    """The old link goes: its open turns go to the next one of the same agent, and to no other agent.
 
-    Another agent does not get them; where one may have been lost with the agent that handed over, the caller is told.
+    Where something may have been lost with it, the caller is told.
     """
-    if swap.order.target == r.state.agent:
-        r.do(Repeat(r.state.turns.repeated()))
-        r.set(turns=r.state.turns.agent_lost())
-        return
-    if r.state.turns.doubtful or r.state.turns.unanswered:
+    turns, stays = r.state.turns, swap.order.target == r.state.agent
+    if turns.in_doubt if stays else turns.doubtful or turns.unanswered:
         r.do(ToCaller(session_words.partial(swap.target)))
-    r.set(turns=r.state.turns.agent_left_behind())
+    if stays:
+        r.do(Repeat(turns.repeated()))
+    r.set(turns=turns.agent_lost() if stays else turns.agent_left_behind())
 
 
 def go_back(r: Reaction, swap: Swap, error: str) -> None:

@@ -22,6 +22,8 @@ _GOODBYES = {
     Verdict.OUR_BUG: "Something went wrong on our side. Please connect again.",
 }
 
+_LOST = "We are back, but we do not know any more what you have told us before. Please say again what you need."
+
 
 def goodbye(verdict: Verdict) -> Json | None:
     """What the caller reads before the socket closes; None where there is nothing to explain."""
@@ -43,7 +45,7 @@ def session_init(state: Session, swap: Swap) -> Json:
     first = swap.order.reason is SwapReason.START
     continues = not first and not swap.order.leaves
     if not first:
-        message["restored"] = "partial" if state.turns.tool is not None else "restored"
+        message["restored"] = _how_whole(state)
     if continues:
         message["resume"] = True
     if state.turns.stashed:
@@ -69,7 +71,7 @@ def standby_init(state: Session, generation: Generation) -> Json:
 
 def promotion(state: Session, wall_ms: int) -> Json:
     """To the agent that waited: the caller is yours, and this is what is known by now."""
-    message = {**memory_update(state, wall_ms), "promoted": True}
+    message = {**memory_update(state, wall_ms), "promoted": True, "restored": _how_whole(state)}
     if state.turns.stashed:
         message["pendingText"] = [text.text for text in state.turns.stashed]
     if state.turns.tool is not None:
@@ -130,6 +132,15 @@ def partial(agent: AgentId) -> Json:
 
 def restored(state: Session, swap: Swap, replayed: Replayed) -> Json:
     """To the caller: an agent is there again, and how much it knows."""
-    if state.turns.tool is not None or state.turns.doubtful > 0 or replayed.dropped_frames > 0:
+    whole = _how_whole(state)
+    if whole == "partial" or replayed.dropped_frames > 0:
         return partial(swap.target)
-    return {"type": "status", "state": "restored", "agent": swap.target, "memory": "restored"}
+    message: dict[str, object] = {"type": "status", "state": "restored", "agent": swap.target, "memory": whole}
+    return message | ({"message": _LOST} if whole == "lost" else {})
+
+
+def _how_whole(state: Session) -> str:
+    """Say honestly what the next agent has of the call: a call that began has a memory, unless the store lost it."""
+    if not state.memory:
+        return "lost"
+    return "partial" if state.turns.in_doubt else "restored"

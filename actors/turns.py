@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 MAX_UNANSWERED = 64
 """Beyond it the oldest counts as answered: an agent that is silent for 64 messages will not answer the first."""
+SAME_BREATH_S = 2.0
+"""A wish to hand over that follows the agent's words so soon belongs to them, and not to what was said since."""
 
 
 class ToolInFlight(Struct, frozen=True):
@@ -26,12 +29,15 @@ class Turns(Struct, frozen=True):
 
     ``doubtful`` counts texts that were given together with one that was answered: the protocol does not tie an answer
     to a question, so a link that dies then may have taken them along. They are not said again, but the caller is told.
+    So it is with texts for which a tool was used: its effect must not happen twice.
     """
 
     unanswered: tuple[CallerText, ...] = ()
     stashed: tuple[CallerText, ...] = ()
     tool: ToolInFlight | None = None
     doubtful: int = 0
+    spoke_at: float = -inf
+    """When the current agent spoke last."""
 
     def asked(self, text: CallerText, *, held: bool) -> Turns:
         """The caller said something by text."""
@@ -39,17 +45,33 @@ class Turns(Struct, frozen=True):
             return replace(self, stashed=(*self.stashed, text)[-MAX_UNANSWERED:])
         return replace(self, unanswered=(*self.unanswered, text)[-MAX_UNANSWERED:])
 
-    def answered(self) -> Turns:
-        """The current agent has begun to answer."""
-        return replace(self, unanswered=(), doubtful=max(0, self.doubtful + len(self.unanswered) - 1))
+    def answered(self, now: float, *, final: bool = True) -> Turns:
+        """The current agent has begun to answer, or, where it is ``final``, has answered one text."""
+        doubtful = max(0, self.doubtful + len(self.unanswered) - final)
+        return replace(self, unanswered=(), doubtful=doubtful, spoke_at=now)
+
+    def handed_over(self, now: float) -> Turns:
+        """The current agent wishes to hand the caller over: all that it has to say to what is open.
+
+        Unless it has just spoken: then the wish is a part of that answer, and it may never hear what is open.
+        """
+        if now - self.spoke_at > SAME_BREATH_S:
+            return self.answered(now)
+        return replace(self, unanswered=(), doubtful=self.doubtful + len(self.unanswered))
 
     def tool_used(self, tool: str, use_id: str) -> Turns:
-        """A tool with side effects, for all we know, is running."""
-        return replace(self, tool=ToolInFlight(tool, use_id))
+        """A tool with side effects, for all we know, is running for what is open."""
+        doubtful = self.doubtful + len(self.unanswered)
+        return replace(self, unanswered=(), tool=ToolInFlight(tool, use_id), doubtful=doubtful)
 
     def tool_returned(self, use_id: str) -> Turns:
         """A tool has returned; another one's return changes nothing."""
         return replace(self, tool=None) if self.tool is not None and self.tool.use_id == use_id else self
+
+    @property
+    def in_doubt(self) -> bool:
+        """Something may be lost with the current link, for it is not repeated."""
+        return self.tool is not None or self.doubtful > 0
 
     def repeated(self) -> tuple[CallerText, ...]:
         """What must be said again to the next link: nothing while a tool runs, lest its effect happens twice."""

@@ -37,12 +37,19 @@ def read(relay):
     return values
 
 
-def when_quiet(relay):
-    """The same, when the last call has ended."""
+def when_quiet(relay, before=None):
+    """The same, when the last call has ended and nothing is more than it was ``before``, as far as it comes to that."""
     deadline = time.monotonic() + QUIET_S
-    while (values := read(relay))["sessions"] and time.monotonic() < deadline:
+    while (values := read(relay))["sessions"] or (before and max(more(values, before).values()) > 0):
+        if time.monotonic() > deadline:
+            break
         time.sleep(0.5)
     return values
+
+
+def more(values, before):
+    """What must not grow, and by how much it has."""
+    return {name: values[name] - before[name] for name in ("sessions", "actors", "tasks", "descriptors")}
 
 
 def main():
@@ -61,19 +68,23 @@ def main():
     return 0 if good else 1
 
 
+def batches(number):
+    """Split a number into parts of `BATCH` and a rest."""
+    return [BATCH] * (number // BATCH) + [number % BATCH] * (number % BATCH > 0)
+
+
 def run(load, relay, sessions):
     before, early, began = when_quiet(relay), None, time.monotonic()
     print("before", before, flush=True)
-    for done in range(BATCH, sessions + 1, BATCH):
-        load.work(relay, "visits", number=BATCH, sizes=[640])
-        if done == sessions // 10:
-            early = when_quiet(relay)
-            print(f"{done:7} sessions {early}", flush=True)
-        elif done % (sessions // 10) == 0:
-            print(f"{done:7} sessions {read(relay)}", flush=True)
-    after = when_quiet(relay)
+    for tenth in range(1, 11):
+        for batch in batches(sessions // 10):
+            load.work(relay, "visits", number=batch, sizes=[640])
+        now = when_quiet(relay) if tenth == 1 else read(relay)
+        early = early or now
+        print(f"{tenth * sessions // 10:7} sessions {now}", flush=True)
+    after = when_quiet(relay, before)
     growth = after["rss_kb"] / early["rss_kb"] - 1
-    left = {name: after[name] - before[name] for name in ("sessions", "actors", "tasks", "descriptors")}
+    left = more(after, before)
     print(f"after   {after}")
     print(
         f"{sessions} sessions in {time.monotonic() - began:.0f} s; since the first tenth {100 * growth:+.2f} % memory"

@@ -29,7 +29,11 @@ class Bounds:
 
 
 class Admission:
-    """Asks its checks in order, then its own bounds. ``checks``: by name, a function that says why not."""
+    """Asks its checks in order, then its own bounds. ``checks``: by name, a function that says why not.
+
+    ``is_back`` tells who comes back to a call that is here: he has his place already, so neither checks nor bounds
+    keep him from it.
+    """
 
     def __init__(
         self,
@@ -38,8 +42,10 @@ class Admission:
         now: Callable[[], float],
         on_refusal: Callable[[str], None],
         tokens: CallerTokens | None = None,
+        is_back: Callable[[RequestHead], bool] = lambda head: False,  # noqa: ARG005
     ) -> None:
         self._tokens = tokens
+        self._is_back = is_back
         self._bounds = bounds
         self._checks = checks
         self._now = now
@@ -65,14 +71,17 @@ class Admission:
             del self._open[address]
 
     def _judge(self, head: RequestHead) -> tuple[str, Refusal | None]:
+        is_back = self._is_back(head)
         for name, check in self._checks.items():
-            if why := check():
+            if not is_back and (why := check()):
                 return name, Refusal(f"{why}; try again")
         bounds, origin = self._bounds, head.headers.get("origin", "")
         if bounds.origins and origin and origin not in bounds.origins:
             return "origin", Refusal("pages of this origin may not call", HTTPStatus.FORBIDDEN, None)
         if self._tokens is not None and (why := self._tokens.why_not(head)):
             return "token", Refusal(why, HTTPStatus.UNAUTHORIZED, None)
+        if is_back:
+            return "", None
         if bounds.per_address and self._open[head.remote] >= bounds.per_address:
             return "address", Refusal("too many calls from this address", HTTPStatus.TOO_MANY_REQUESTS)
         if wait_s := self._bucket.take(self._now()):

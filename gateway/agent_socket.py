@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from picows import WSAutoPingStrategy, WSHandshakeError
 from picows.picows import WSProtocol  # type: ignore[attr-defined] # has no typed export
-from picows.url import WSParsedURL, parse_url
+from picows.url import WSInvalidURL, WSParsedURL, parse_url
 
 from actors.link_end import FailureKind, LinkEnd, kind_of_close, kind_of_status
 from actors.link_end import Phase as LinkPhase
@@ -19,7 +19,7 @@ from actors.messages import WireClosed, WireOpened, WireRefused, WireText
 from gateway import close_codes
 from gateway.close_codes import TO_AGENT
 from gateway.logs import PeerLog
-from gateway.reach import Reach
+from gateway.reach import OutOfReach, Reach
 from gateway.socket_core import ALL_PAUSES, Cause, Pause, SocketCore, SocketLimits, bound_reads
 from gateway.wire import decode, encode, error_text, sniff_type
 
@@ -205,17 +205,21 @@ class Attempt:
 
     async def _run(self, url: str) -> None:
         try:
+            parts = session_address(url)
+        except (ValueError, WSInvalidURL) as error:
+            self._tell(WireRefused(_refusal(error, FailureKind.REJECTED)))
+            return
+        try:
             async with asyncio.timeout(self._dialer.dial_s):
-                await self._open(url)
+                await self._open(parts)
             if self._wire is not None and self._deliver is not None:
                 self._wire.deliver_to(self._deliver)
         except Exception as error:  # noqa: BLE001 - whatever the network or the URL does is a refusal
             if self._wire is None:
                 self._tell(WireRefused(_refusal(error)))
 
-    async def _open(self, url: str) -> None:
+    async def _open(self, parts: WSParsedURL) -> None:
         # Not picows' ws_connect: cancelled during the handshake, that leaves its connection open.
-        parts = session_address(url)
         transport, protocol = await self._connect(parts)
         bound_reads(transport.get_extra_info("socket"), self._dialer.limits)
         try:
@@ -304,9 +308,10 @@ def session_url(url: str) -> str:
     return urlunsplit((scheme, parts.netloc, parts.path.rstrip("/") + "/session", parts.query, ""))
 
 
-def _refusal(error: Exception) -> LinkEnd:
+def _refusal(error: Exception, kind: FailureKind = FailureKind.UNREACHABLE) -> LinkEnd:
     if isinstance(error, WSHandshakeError) and error.response is not None:
         status = int(error.response.status)
         return LinkEnd(kind_of_status(status), LinkPhase.DIALLING, detail=f"HTTP {status}")
-    kind = FailureKind.REJECTED if isinstance(error, ValueError) else FailureKind.UNREACHABLE
+    if isinstance(error, OutOfReach):
+        kind = FailureKind.REJECTED
     return LinkEnd(kind, LinkPhase.DIALLING, detail=f"{type(error).__name__}: {error}"[:200])

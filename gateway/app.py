@@ -335,7 +335,10 @@ class Gateway:
         checks = {"draining": self.drain.why_not, "full": self._full, "objective": self.objective.broken}
         secret = _shown(settings.caller_secret)
         tokens = CallerTokens(secret, settings.caller_audience, settings.caller_issuer) if secret else None
-        return Admission(bounds, checks, self.ports.now, self.meters.refuse, tokens)
+        return Admission(bounds, checks, self.ports.now, self.meters.refuse, tokens, self._is_back)
+
+    def _is_back(self, head: RequestHead) -> bool:
+        return self.reception.is_back(head)
 
     def _welcome(self, client: ClientSocket, head: RequestHead) -> None:
         self.admission.came(head.remote)

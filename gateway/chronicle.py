@@ -254,6 +254,8 @@ def _ended(event: SessionEnded) -> Step:
         "good": event.verdict in _ENDED_WELL,
         "swaps": event.swaps,
         "causes": list(event.causes),
+        "attempts": event.attempts,
+        "gaps_ms": list(event.gaps_ms),
         "duration_s": round(event.duration_s, 1),
         **(_measured(event.counters) if event.counters is not None else {}),
     }

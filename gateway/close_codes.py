@@ -26,7 +26,7 @@ _MAY_BE_SENT: Final = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """A close frame and whether the peer should come back: 4500-4899 and 1012 yes, 4400-4499 no."""
+    """A close frame and whether the peer should come back: 4500-4899, 1011 and 1012 yes, all others no."""
 
     code: int
     reason: str

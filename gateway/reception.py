@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 from uuid import uuid4
@@ -15,7 +16,7 @@ from actors.topology import SESSIONS_PATH, STORE_PATH, session_spec
 from actors.verdict import Verdict
 from gateway.close_codes import TO_CALLER
 from gateway.relay import CallerRelay
-from gateway.resume import Elsewhere, Live, LiveCalls, ResumeTokens, Taken, Void
+from gateway.resume import Claim, Elsewhere, Live, LiveCalls, ResumeTokens, Taken, Void
 from gateway.stash import Stash
 from supervisor.messages import ChildRefused, NoSuchChild, StartChild, ToPath
 
@@ -32,6 +33,18 @@ if TYPE_CHECKING:
     from supervisor.system_base import AsyncioSystemBase
 
 RECALL_S = 2.0  # the store answers from memory or a local file; the caller is waiting
+STARTING_S = 10.0  # a session starts within a turn or two; beyond it the message was lost with an actor that crashed
+AGAIN_S = 0.05  # while the session before of the same call is on its way out
+LOOK_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """A session that was asked for."""
+
+    relay: CallerRelay
+    call: Call | None
+    deadline: float
 
 
 class Reception:
@@ -57,11 +70,13 @@ class Reception:
         self._tracer = tracer
         self._tokens = tokens if settings.park_s > 0 else None
         self._stash = stash
+        self._starting: dict[SessionId, _Start] = {}
         self._answers = base.engine.open_endpoint()
         self._tasks = {asyncio.get_running_loop().create_task(self._hear_refusals(), name="refusals")}
 
     async def stop(self) -> None:
         """Forget who was being looked up."""
+        self._starting.clear()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -72,6 +87,11 @@ class Reception:
         """Start sessions in another tree from now on."""
         self._node = node
 
+    def is_back(self, head: RequestHead) -> bool:
+        """Whether a caller comes back to a call that is here."""
+        token = head.query("resume")
+        return bool(token) and self._tokens is not None and isinstance(self.calls.find(token), Live)
+
     def welcome(self, client: ClientSocket, head: RequestHead) -> None:
         """Give an open socket its session."""
         token = head.query("resume")
@@ -80,7 +100,7 @@ class Reception:
                 relay.rebind(client, known, _number(head.query("seen")))
             case Elsewhere(claim):
                 relay = self._relay(claim.session_id, client, claim.number + 1)
-                task = asyncio.get_running_loop().create_task(self._take_up(relay), name="take up")
+                task = asyncio.get_running_loop().create_task(self._take_up(relay, claim), name="take up")
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
             case Taken():
@@ -102,20 +122,26 @@ class Reception:
         return relay
 
     def _start(self, relay: CallerRelay, call: Call | None = None) -> None:
-        args = SessionArgs(relay.session_id, relay, self._ports, self._settings, self._tracer, call=call)
-        start = StartChild(session_spec(args))
-        self._base.tell(self._node, ToPath(SESSIONS_PATH, start, self._answers.address))
+        self._ask_for(_Start(relay, call, self._ports.now() + STARTING_S))
 
-    async def _take_up(self, relay: CallerRelay) -> None:
+    def _ask_for(self, start: _Start) -> None:
+        relay = start.relay
+        self._starting[relay.session_id] = start
+        args = SessionArgs(relay.session_id, relay, self._ports, self._settings, self._tracer, call=start.call)
+        message = StartChild(session_spec(args))
+        self._base.tell(self._node, ToPath(SESSIONS_PATH, message, self._answers.address))
+
+    async def _take_up(self, relay: CallerRelay, claim: Claim) -> None:
         """Go on where another session, perhaps of another process, ended; begin anew where nothing is known."""
-        call, received = None, None
-        document = await self._load(CALLS, relay.session_id)
-        if document is not None:
+        call = None
+        document = await self._load(CALLS, relay.session_id) or {}
+        if document:
             call = read_call(document, await self._load(MEMORIES, relay.session_id) or {})
-            known = document.get("received")
-            received = known if isinstance(known, int) else None
         if relay.is_connected:
-            relay.greet(taken_up=call is not None, received=received)
+            received, counted_from = document.get("received"), document.get("countedFrom", 0)
+            if not isinstance(received, int) or counted_from != claim.counted_from:
+                received = None  # or counted otherwise than he does: a greeting or a save was lost
+            relay.greet(taken_up=call is not None, received=received, counted_from=claim.counted_from)
             self._start(relay, call)
 
     async def _load(self, collection: str, key: str) -> dict[str, object] | None:
@@ -125,16 +151,38 @@ class Reception:
 
     async def _hear_refusals(self) -> None:
         while True:
-            match await self._answers.take_async(None):
-                case ChildRefused(id=refused):
-                    self._refuse(refused)
+            match await self._answers.take_async(LOOK_S):
+                case ChildRefused(id=refused, reason=reason):
+                    self._refuse(SessionId(refused), is_early=reason == "duplicate")
                 case NoSuchChild(message=StartChild(spec)):
-                    self._refuse(spec.id)
+                    self._refuse(SessionId(spec.id))
+            self._look()
 
-    def _refuse(self, session_id: str) -> None:
-        relay = self.calls.get(SessionId(session_id))
-        if relay is not None:
-            relay.close(Verdict.REFUSED)
+    def _refuse(self, session_id: SessionId, *, is_early: bool = False) -> None:
+        """There is no room, or not yet: the session before of the same call has not ended."""
+        start = self._starting.get(session_id)
+        if start is None:
+            return
+        if is_early and self._ports.now() < start.deadline:
+            asyncio.get_running_loop().call_later(AGAIN_S, self._ask_again, start)
+            return
+        del self._starting[session_id]
+        start.relay.close(Verdict.REFUSED)
+        start.relay.release()
+
+    def _ask_again(self, start: _Start) -> None:
+        if self._starting.get(start.relay.session_id) is start:
+            self._ask_for(start)
+
+    def _look(self) -> None:
+        """Forget who has a session, and send away who will never have one."""
+        now = self._ports.now()
+        for session_id, start in tuple(self._starting.items()):
+            if start.relay.is_attached:
+                del self._starting[session_id]
+            elif now > start.deadline:
+                del self._starting[session_id]
+                start.relay.release()
 
 
 def _number(text: str) -> int | None:

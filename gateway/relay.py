@@ -57,6 +57,7 @@ class CallerRelay:
         "_box",
         "_caller_audio_at",
         "_client",
+        "_counted_from",
         "_deliver",
         "_dropped_before",
         "_early",
@@ -121,6 +122,7 @@ class CallerRelay:
         self._seen_by_caller = 0  # where he was when his socket ended
         self._allowance = TokenBucket(TEXTS_A_SECOND, TEXTS_AT_ONCE)
         self._received = 0  # texts, so that he can send again what was lost on the way
+        self._counted_from = claim  # the claim that came with the greeting that this count began with
         self.claim = self._first_claim = claim
         self._hello: Json | None = None  # what began this relay's greeting; None before it
         self.on_release: Callable[[CallerRelay], None] = lambda relay: None  # noqa: ARG005
@@ -131,7 +133,10 @@ class CallerRelay:
     # --- the port --------------------------------------------------------------------------------------------------
 
     def attach(self, deliver: Callable[[RelayEvent], None]) -> None:
-        """Name the session's inlet."""
+        """Name the session's inlet; one that comes too late hears that nobody is there."""
+        if self._deliver is _nobody:
+            deliver(CallerGone(close_codes.NORMAL, ""))
+            return
         self._deliver = deliver
         early, self._early = self._early, []
         for event in early:
@@ -207,9 +212,11 @@ class CallerRelay:
         self._client.begin_close(close.code, close.reason)
 
     def release(self) -> None:
-        """The session has ended."""
+        """The session has ended, or will never be; a caller who has just come back to it is told to come again."""
         self._deliver = _nobody
         self.on_release(self)
+        if self.is_connected:
+            self.close(Verdict.SHUTDOWN)
 
     def abort(self) -> None:
         """Drop the caller's connection now."""
@@ -238,6 +245,7 @@ class CallerRelay:
             self._unheard.frames,
             {"to_agent": self._meter.to_agent, "to_caller": self._meter.to_caller},
             self._received,
+            self._counted_from,
         )
 
     @property
@@ -252,6 +260,11 @@ class CallerRelay:
                 return "live" if self._target is not None else "held" if self._instance is not None else "waiting"
 
     # --- callers who come back --------------------------------------------------------------------------------------
+
+    @property
+    def is_attached(self) -> bool:
+        """A session has taken it over, or it was released."""
+        return self._deliver is not None
 
     @property
     def is_connected(self) -> bool:
@@ -292,20 +305,24 @@ class CallerRelay:
         stamp = int(self._wall() * 1000)
         greeting: dict[str, object] = {"type": "connected", "sessionId": self.session_id, "timestamp": stamp, **more}
         if self._tokens is not None:
-            greeting["resumeToken"] = self._tokens.issue(self.session_id, self.claim)
+            greeting["resumeToken"] = self._tokens.issue(self.session_id, self.claim, self._counted_from)
         if self._instance is not None:
             greeting["agent"] = self._instance.agent_id
         self._client.send_text(encode(greeting))
 
     # --- from the caller -------------------------------------------------------------------------------------------
 
-    def greet(self, *, taken_up: bool, received: int | None = None) -> None:
-        """Say ``connected``; ``taken_up``: the call goes on that another session had, which took ``received`` texts."""
+    def greet(self, *, taken_up: bool, received: int | None = None, counted_from: int = 0) -> None:
+        """Say ``connected``; ``taken_up``: the call goes on that another session had, which took ``received`` texts.
+
+        Without that number both sides count anew.
+        """
         if taken_up:
             self._translator.start()  # the caller had his session_start from the session before
         hello: dict[str, object] = {"resumed": True} if taken_up else {}
         if taken_up and received is not None:
             self._received = hello["received"] = received
+            self._counted_from = counted_from
         self._hello = hello
         self._greet(hello)
 
@@ -356,8 +373,8 @@ class CallerRelay:
         if self._source is not None:
             _push_back(self._source, slow=False)
         self._seen_by_caller = self._backlog.last
-        if self._deliver is None:
-            self.on_release(self)  # no session has taken it over
+        if self._hello is None:
+            self.on_release(self)  # no session was asked for
         self._tell(CallerGone(code, reason))
 
     def on_caller_slow(self, slow: bool) -> None:  # noqa: FBT001

@@ -1,7 +1,8 @@
 """Who may come back into which call: signed tokens, and the calls that this process has.
 
-A token is ``<session id>.<claim>.<expiry>.<signature>``: the claim counts how often the call was taken up, the expiry
-is in Unix seconds, the signature is HMAC-SHA256 (RFC 2104) over the rest. Gateways that share the secret and the
+A token is ``<session id>.<claim>.<counted from>.<expiry>.<signature>``: the claim counts how often the call was taken
+up, the second number says with which of them the count of texts began that the caller knows, the expiry is in Unix
+seconds, the signature is HMAC-SHA256 (RFC 2104) over the rest. Gateways that share the secret and the
 store take up each other's calls.
 """
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from gateway.relay import CallerRelay
 
 MAX_TOKEN: Final = 256
-_SHAPE: Final = re.compile(r"([A-Za-z0-9-]{1,64})\.(\d{1,9})\.(\d{1,12})\.([A-Za-z0-9_-]{43})")
+_SHAPE: Final = re.compile(r"([A-Za-z0-9-]{1,64})\.(\d{1,9})\.(\d{1,9})\.(\d{1,12})\.([A-Za-z0-9_-]{43})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Claim:
 
     session_id: SessionId
     number: int
+    counted_from: int
     expires: int
     """Unix seconds."""
 
@@ -43,9 +45,9 @@ class ResumeTokens:
         self._ttl_s = ttl_s
         self._wall = wall
 
-    def issue(self, session_id: SessionId, number: int) -> str:
+    def issue(self, session_id: SessionId, number: int, counted_from: int = 0) -> str:
         """Sign a token."""
-        body = f"{session_id}.{number}.{int(self._wall() + self._ttl_s)}"
+        body = f"{session_id}.{number}.{counted_from}.{int(self._wall() + self._ttl_s)}"
         return f"{body}.{self._sign(body)}"
 
     def read(self, token: str) -> Claim | None:
@@ -58,10 +60,10 @@ class ResumeTokens:
         match = _SHAPE.fullmatch(token) if len(token) <= MAX_TOKEN else None
         if match is None:
             return None
-        session_id, number, expiry, signature = match.groups()
-        if not hmac.compare_digest(signature, self._sign(f"{session_id}.{number}.{expiry}")):
+        session_id, number, counted_from, expiry, signature = match.groups()
+        if not hmac.compare_digest(signature, self._sign(f"{session_id}.{number}.{counted_from}.{expiry}")):
             return None
-        return Claim(SessionId(session_id), int(number), int(expiry))
+        return Claim(SessionId(session_id), int(number), int(counted_from), int(expiry))
 
     def _sign(self, body: str) -> str:
         digest = hmac.new(self._secret, body.encode(), hashlib.sha256).digest()

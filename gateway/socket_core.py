@@ -53,7 +53,7 @@ class SocketLimits:
 
 def bound_reads(connection: socket.socket | None, limits: SocketLimits) -> None:
     """Bound what one read of a connection can bring; what a listening socket accepts has its bound."""
-    if connection is not None:
+    if connection is not None and connection.fileno() >= 0:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, limits.receive_bytes)
 
 

@@ -88,10 +88,21 @@ def _told(session_id: SessionId, event: object) -> tuple[str, Callable[[], str]]
         case Resumed():
             return "INFO", lambda: "resumed: the caller is back"
         case SessionEnded():
-            words = f"ended: {event.verdict} after {event.duration_s:.1f} s, {event.swaps} swaps"
-            return "INFO", lambda: words + _added(event)
+            return "INFO", lambda: f"ended: {event.verdict} after {event.duration_s:.1f} s, {_account(event)}"
         case _:
             return None
+
+
+def _account(event: SessionEnded) -> str:
+    """What the call was: ``2 swaps, 3 dials, links lost: broken, without agent 40 ms, 5 frames dropped``."""
+    words = f"{event.swaps} swaps, {event.attempts} dials"
+    if event.causes:
+        words += f", links lost: {' '.join(event.causes)}"
+    if event.gaps_ms:
+        words += f", without agent {', '.join(f'{gap} ms' for gap in event.gaps_ms)}"
+    if event.counters is not None:
+        words += f", {event.counters.dropped_frames} frames dropped"
+    return words + _added(event)
 
 
 def _added(event: SessionEnded) -> str:

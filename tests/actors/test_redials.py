@@ -134,3 +134,24 @@ def test_who_waits_for_his_turn_is_not_asked_for_twice_and_who_leaves_is_not_dia
             relay.deliver(CallerGone(1000))
     bank.stage.advance(10)
     assert len(bank.dialer.urls) <= BURST + 1
+
+
+def test_an_agent_that_falls_with_all_its_instances_comes_back_at_its_rate_and_serves_all():
+    bank = Bank(200)
+    for relay in bank.relays:
+        relay.deliver(answered(relay))
+    bank.stage.run()
+    wires, bank.dialer.attempts = list(bank.dialer.wires), []
+    bank.dialer.behaviour["ws://one:1"] = FailureKind.UNREACHABLE
+    for wire in wires:
+        wire.end(FailureKind.BROKEN)
+    counts = [len(bank.dialer.urls)]
+    for tick in range(56):
+        if tick == 12:
+            bank.dialer.behaviour.clear()
+            bank.register("ws://one:1")
+        bank.stage.advance(0.25)
+        counts.append(len(bank.dialer.urls))
+    assert max(after - before for before, after in zip(counts, counts[4:], strict=False)) <= RATE + BURST
+    assert len(bank.served()) == 200
+    assert not any(relay.verdict for relay in bank.relays)

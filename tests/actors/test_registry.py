@@ -122,6 +122,21 @@ def test_a_killed_registry_remembers_its_agents(world):
     assert world.agents()[URL].capabilities == ("persona-x",)
 
 
+def test_a_forgotten_instance_comes_back_though_its_twin_is_there(world):
+    twin = "ws://10.1.1.2:8081"
+    world.alive |= {URL: False, twin: True}
+    for url in (URL, twin):
+        world.ask(Register(TRIAGE, url, port=8081), object)
+    world.stage.advance(120)
+    assert list(world.agents()) == [twin]
+    assert world.ask(Heartbeat(TRIAGE), HeartbeatSeen).known
+    assert list(world.agents()) == [twin]
+    world.alive[URL] = True
+    assert not world.ask(Heartbeat(TRIAGE, URL), HeartbeatSeen).known
+    assert set(world.agents()) == {URL, twin}
+    assert world.ask(Heartbeat(TRIAGE, URL), HeartbeatSeen).known
+
+
 def test_an_agent_that_beats_without_ever_having_registered_is_looked_for(world):
     world.alive["ws://127.0.0.1:8084"] = True
     assert not world.ask(Heartbeat(AgentId("idv")), HeartbeatSeen).known

@@ -122,6 +122,15 @@ def test_a_beat_is_credited_by_url_port_or_peer(book, named_by, url):
     assert beat(book, 1.0, **named_by).url == url
 
 
+@pytest.mark.parametrize(
+    ("named", "known"),
+    [({}, True), ({"port": 1}, True), ({"port": 2}, False), ({"url": ONE}, True), ({"url": TWO, "port": 1}, False)],
+)
+def test_a_beat_that_names_another_instance_is_a_strangers(book, named, known):
+    register(book, ONE, port=1)
+    assert book.may_mean(Heartbeat(TRIAGE, **named)) is known
+
+
 def test_an_unknown_beat_is_said_to_be_unknown_and_the_registration_is_remembered(book):
     assert beat(book, 0.0) is None
     entry = register(book)

@@ -264,6 +264,16 @@ def test_a_tool_in_flight_is_told_and_not_repeated(live):
     assert live.relay.told("status")[-1]["memory"] == "partial"
 
 
+def test_a_tool_that_has_returned_is_not_used_again_for_the_same_words(live):
+    returned = ToolReturned(1, "make_payment", "p1", success=True)
+    live.caller(CallerText("pay ten pounds"), ToolUsed(1, "make_payment", "p1"), returned)
+    live.do(live.wire.end, FailureKind.BROKEN)
+    assert texts(live.wire) == []
+    assert "inFlight" not in live.wire.init
+    assert live.wire.init["restored"] == "partial"
+    assert live.relay.told("status")[-1]["memory"] == "partial"
+
+
 @pytest.mark.parametrize("kind", [FailureKind.REJECTED, FailureKind.BAD_DATA])
 def test_an_instance_that_does_not_want_us_is_never_tried_again(world, kind):
     world.dialer.behaviour |= {"b1": kind, "b2": kind}
@@ -402,6 +412,21 @@ def test_what_was_said_with_the_wish_to_be_handed_over_may_be_lost_and_is_told(w
     assert not world.relay.told("status")
     world.caller(CallerText("one"), CallerText("two"), HandoffRequested(2, "banking"))
     assert world.relay.told("status")[-1]["memory"] == "partial"
+
+
+def test_what_is_said_between_an_agents_last_words_and_its_wish_may_be_lost_and_is_told(live):
+    live.caller(CallerText("one"), TranscriptSeen(1, "assistant", "I put you through.", final=True))
+    live.caller(CallerText("two"), HandoffRequested(1, "mortgage"))
+    assert texts(live.wire) == []
+    assert live.relay.told("status")[-1]["memory"] == "partial"
+
+
+def test_what_an_instance_leaves_in_doubt_is_told_when_it_is_drained(live):
+    live.agents["banking"] = ["b2"]
+    live.caller(CallerText("one"), CallerText("two"), TranscriptSeen(1, "assistant", "An answer.", final=True))
+    live.do(live.relay.deliver, InstanceGone(Instance(AgentId("banking"), "b1")))
+    assert texts(live.wire) == []
+    assert [message["memory"] for message in live.relay.told("status")] == ["partial"]
 
 
 def test_an_instance_that_leaves_and_dies_before_the_next_is_there_takes_nothing_along(live):

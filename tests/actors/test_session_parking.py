@@ -122,6 +122,26 @@ def test_a_stopping_node_keeps_what_another_needs_to_take_the_call_up(live):
     assert texts(second.wire) == ["my balance"]
 
 
+def test_who_takes_up_a_call_whose_session_may_still_live_or_has_crashed_is_told_what_is_in_doubt(live):
+    live.caller(CallerText("my balance"), LOST)
+    document, _ = live.shelf.saved["calls", SESSION]
+    memory, _ = live.shelf.saved["memories", SESSION]
+    second = World(BANK, call=read_call(document, memory))
+    second.stage.run()
+    assert texts(second.wire) == []
+    assert second.wire.init["restored"] == "partial"
+    assert second.relay.told("status")[-1]["memory"] == "partial"
+
+
+def test_a_call_whose_memory_the_store_has_lost_goes_on_and_both_sides_know():
+    world = World(BANK, call=Call(AgentId("banking")))
+    world.stage.run()
+    assert world.wire.init["restored"] == "lost"
+    assert world.relay.told("status")[-1]["memory"] == "lost"
+    world.caller(CallerText("my balance"))
+    assert world.state.name == "live"
+
+
 def test_how_many_texts_were_taken_is_kept_only_while_it_cannot_grow(live):
     live.caller(LOST)
     assert live.shelf.saved["calls", SESSION][0]["received"] == 0

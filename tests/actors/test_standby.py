@@ -59,6 +59,7 @@ def test_a_failover_needs_no_dial_and_the_one_who_waited_is_told_all(warm):
     assert warm.dialer.urls == ["b1", "b2"]
     brief = second.sent[1]
     assert (brief["type"], brief["promoted"], brief["memory"]["account"]) == ("memory_update", True, "12345678")
+    assert brief["restored"] == "restored"
     assert brief["pendingText"] == ["my account is 12345678"]
     assert second.sent.index(brief) < second.sent.index({"type": "text_input", "text": "my account is 12345678"})
     receipt = receipts(warm)[-1]

@@ -15,7 +15,7 @@ def main():
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--calls", type=int, default=200)
-    parser.add_argument("--rate", type=float, default=2.0, help="faults a second")
+    parser.add_argument("--rate", type=float, default=5.0, help="faults a second")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--keep", type=Path, help="copy the gateway's log and black boxes there")

@@ -17,8 +17,8 @@ ANSWERS = " answers "
 class Caller:
     """As the page is one. ``told`` counts the texts that he knows may be lost."""
 
-    def __init__(self, number, url, random, tally):
-        self.name, self.url, self.random, self.tally = f"c{number}", url, random, tally
+    def __init__(self, number, random, tally, url=""):
+        self.name, self.random, self.tally, self.url = f"c{number}", random, tally, url
         self.said, self.sent, self.told, self.taken, self.base = [], 0, 0, 0, 0
         self.speaking = asyncio.Lock()
         self.answers = defaultdict(list)
@@ -62,9 +62,10 @@ class Caller:
             self.told = len(self.said)
 
     async def _greeted(self, socket, message):
-        if self.session and message["sessionId"] != self.session:
+        if self.session and not message.get("resumed"):
             self.tally.new_sessions += 1
             self.told = self.taken = len(self.said)
+            self.silent_since = None
         self.session, self.token, self.seen = message["sessionId"], message["resumeToken"], message.get("seq", 0)
         if "received" in message:
             self.taken = max(self.taken, message["received"] + self.base)
@@ -146,5 +147,7 @@ class Caller:
                 yield f"{text} was answered {len(agents)} times, by {agents}"
             if not text.startswith(f"{self.name}-"):
                 yield f"{self.name} hears an answer to {text}"
+        if self.silent_since is not None:
+            yield f"{self.name} was never told that an agent is there again, session {self.session}"
         for text in self.open_texts():
             yield f"{text} was lost in silence, session {self.session}, {self.sent} sent, {self.taken} taken"

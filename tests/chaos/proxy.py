@@ -45,6 +45,7 @@ class FaultProxy:
         self.faults = Faults()
         self._random = random
         self._pipes = set()
+        self._server = None
         self._clear = asyncio.Event()
         self._clear.set()
 
@@ -54,6 +55,8 @@ class FaultProxy:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self):
+        if self._server is None:
+            return
         self._server.close()
         self.reset_all()
         tasks = [task for pipe in self._pipes for task in pipe.tasks]

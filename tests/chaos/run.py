@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 from functools import partial
-from itertools import pairwise
+from itertools import cycle, pairwise
 
 import aiohttp
 
@@ -21,14 +21,12 @@ SETTLE_S = 90.0  # a half-open link is noticed after its ping's deadline: half a
 class Run:
     """``rate`` faults a second, for so many seconds, among so many callers."""
 
-    def __init__(self, folder, *, seconds, calls, seed, rate=2.0):
+    def __init__(self, folder, *, seconds, calls, seed, rate=5.0):
         self.seconds, self.rate = seconds, rate
         self.random = random.Random(seed)
         self.tally = Tally()
         self.world = World(folder, self.random)
-        self.callers = [
-            Caller(number, self.world.url, random.Random(f"{seed}/{number}"), self.tally) for number in range(calls)
-        ]
+        self.callers = [Caller(number, random.Random(f"{seed}/{number}"), self.tally) for number in range(calls)]
         self._node_free_at = self._agent_free_at = 0.0
         self._mending = set()
 
@@ -39,6 +37,7 @@ class Run:
             await self._measure()
         finally:
             code = await self.world.stop()
+        self.tally.cpu_s = self.world.cpu_s
         if code != 0:
             self.tally.violations.append(f"the gateway ended with {code}")
         self.tally.violations += [f"log: {line}" for line in self.world.complaints()[:20]]
@@ -46,6 +45,8 @@ class Run:
 
     async def _measure(self):
         before = await self.world.counts()
+        for caller, url in zip(self.callers, cycle(self.world.urls()), strict=False):
+            caller.url = url
         calling = [asyncio.create_task(caller.run()) for caller in self.callers]
         await until(self._everybody_there, SETTLE_S)
         ends = time.monotonic() + self.seconds
@@ -62,14 +63,15 @@ class Run:
         return all(caller.socket is not None for caller in self.callers)
 
     async def _everything_answered(self):
-        return not any(caller.open_texts() for caller in self.callers)
+        return not any(caller.open_texts() or caller.silent_since is not None for caller in self.callers)
 
     # --- breaking ---
 
     async def _break_things(self, ends):
         kinds, weights = zip(*self._faults().items(), strict=True)
-        while time.monotonic() < ends:
-            await asyncio.sleep(self.random.expovariate(self.rate))
+        due = time.monotonic()
+        while (due := due + self.random.expovariate(self.rate)) < ends:
+            await asyncio.sleep(due - time.monotonic())
             (kind,) = self.random.choices(kinds, weights)
             with suppress(aiohttp.ClientError):
                 if await getattr(self, f"_{kind}")():
@@ -77,20 +79,27 @@ class Run:
 
     def _faults(self):
         return {
-            "kill_link": 45,
-            "kill_session": 8,
+            "kill_link": 80,
+            "kill_session": 10,
             "kill_registry": 2,
             "kill_store": 2,
             "kill_agent": 6,
             "freeze_agent": 4,
             "reset_one_link": 20,
             "reset_all_links": 5,
-            "black_hole": 3,
-            "slow_network": 4,
+            "black_hole": 2,
+            "slow_network": 3,
             "thin_network": 2,
-            "refused_dials": 3,
+            "refused_dials": 2,
             "slow_close": 4,
             "full_disk": 2,
+            "reset_caller": 10,
+            "callers_black_hole": 2,
+            "callers_slow_network": 2,
+            "callers_slow_close": 2,
+            "names_fail": 1,
+            "slow_names": 1,
+            "clock_step": 3,
         }
 
     async def _kill_link(self):
@@ -175,11 +184,44 @@ class Run:
         self._later(3.0, free)
         return True
 
+    async def _reset_caller(self):
+        return self.world.callers_way.reset_one()
+
+    async def _callers_black_hole(self):
+        return self._for_a_while(self.random.uniform(1, 10), self.world.callers_way, black_hole=True)
+
+    async def _callers_slow_network(self):
+        return self._for_a_while(5.0, self.world.callers_way, delay_s=self.random.uniform(0.05, 0.5), jitter_s=0.3)
+
+    async def _callers_slow_close(self):
+        self.world.callers_way.close_slowly()
+        return True
+
+    async def _names_fail(self):
+        return self._names("fails")
+
+    async def _slow_names(self):
+        return self._names("slow")
+
+    def _names(self, state):
+        self.world.set_names(state)
+
+        async def mend():
+            self.world.set_names("well")
+
+        self._later(self.random.uniform(0.5, 4.0), mend)
+        return True
+
+    async def _clock_step(self):
+        """Minutes to a day, to and fro; tokens and the store's documents live for hours."""
+        self.world.step_clock(self.random.choice((-86_400, -3600, -60, 0, 60, 3600, 86_400)))
+        return True
+
     def _proxy(self):
         return self.random.choice(self.world.agents).proxy
 
-    def _for_a_while(self, seconds, **faults):
-        proxy = self._proxy()
+    def _for_a_while(self, seconds, proxy=None, **faults):
+        proxy = proxy or self._proxy()
         proxy.set(**faults)
 
         async def mend():
@@ -200,8 +242,8 @@ class Run:
     async def _mend_everything(self):
         """All faults end; what was to be mended later is mended by its own time."""
         await asyncio.gather(*self._mending)
-        for agent in self.world.agents:
-            agent.proxy.set()
+        for proxy in (self.world.callers_way, *(agent.proxy for agent in self.world.agents)):
+            proxy.set()
 
     # --- judging ---
 

@@ -14,6 +14,7 @@ class Tally:
     closes: Counter = field(default_factory=Counter)
     refusals: Counter = field(default_factory=Counter)
     new_sessions: int = 0
+    cpu_s: float = 0.0
     texts: Counter = field(default_factory=Counter)
     metrics: dict = field(default_factory=dict)
     left: dict = field(default_factory=dict)
@@ -21,12 +22,14 @@ class Tally:
 
     @property
     def kills(self):
-        return sum(self.faults.values())
+        """Actors and processes that were killed or frozen; the other faults are of what is between and below them."""
+        return sum(count for name, count in self.faults.items() if name.startswith(("kill", "freeze")))
 
     def document(self):
         """Plain values."""
         return {
-            "kills": dict(self.faults),
+            "kills": self.kills,
+            "faults": dict(self.faults),
             "gaps_ms": {name: percentile(self.gaps_ms, part) for name, part in (("p50", 0.5), ("p99", 0.99))},
             "back_ms": {name: percentile(self.back_ms, part) for name, part in (("p50", 0.5), ("p99", 0.99))},
             "recovered": len(self.gaps_ms),
@@ -36,12 +39,17 @@ class Tally:
             "texts": dict(self.texts),
             "metrics": self.metrics,
             "left": self.left,
+            "gateway_cpu_s": self.cpu_s,
             "violations": self.violations,
         }
 
     def table(self):
         """The same for people."""
-        rows = [("kills and faults", self.kills), *((f"  {name}", count) for name, count in self.faults.most_common())]
+        rows = [
+            ("kills", self.kills),
+            ("kills and other faults", sum(self.faults.values())),
+            *((f"  {name}", count) for name, count in self.faults.most_common()),
+        ]
         rows += [(f"swaps: {name}", count) for name, count in sorted(self.metrics.get("swaps", {}).items())]
         gaps = " / ".join(f"{percentile(self.gaps_ms, part):.0f} ms" for part in (0.5, 0.99))
         rows += [("recoveries that callers were told of", len(self.gaps_ms)), ("  without agent, p50 / p99", gaps)]
@@ -53,7 +61,7 @@ class Tally:
         ]
         rows += [("calls that began anew", self.new_sessions)]
         rows += [(f"left behind: {name}", count) for name, count in self.left.items()]
-        rows += [("violations", len(self.violations))]
+        rows += [("seconds of CPU of the gateway", f"{self.cpu_s:.1f}"), ("violations", len(self.violations))]
         return "\n".join(f"{name:40} {value}" for name, value in rows)
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+import re
+from pathlib import Path
 
 import pytest
 
@@ -26,7 +28,7 @@ async def test_ten_calls_through_many_faults(tmp_path):
 
 @pytest.fixture
 def caller():
-    one = Caller(0, "ws://nowhere", random.Random(0), Tally())
+    one = Caller(0, random.Random(0), Tally())
     one.said = ["c0-1", "c0-2", "c0-3"]
     return one
 
@@ -115,3 +117,19 @@ async def test_a_half_closed_connection_still_carries_the_other_way(wire):
     assert await reader.read() == b""
     writer.close()
     await echo.closed.wait()
+
+
+# --- the table of old faults ---
+
+
+def test_every_fault_has_its_row_and_every_test_that_a_row_names_is_there():
+    here = Path(__file__).parent
+    table = (here / "README.md").read_text()
+    numbers = {
+        int(number)
+        for row in re.findall(r"^\| ([A-E0-9, ]+) \|", table, re.MULTILINE)
+        for number in re.findall(r"\d+", row)
+    }
+    assert numbers == set(range(1, 45))
+    for file, name in re.findall(r"`([./a-z_]+\.py)::(test_\w+)`", table):
+        assert f"def {name}(" in (here / file).read_text(), name

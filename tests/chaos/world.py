@@ -12,6 +12,7 @@ from pathlib import Path
 import aiohttp
 
 from tests.chaos.proxy import FaultProxy
+from tests.chaos.resolver import DOMAIN
 
 ROOT = Path(__file__).parents[2]
 AGENTS = ("triage", "triage", "banking", "banking")
@@ -30,12 +31,13 @@ class AgentProcess:
 
     def __init__(self, number, agent_id, gateway, random):
         self.agent_id, self.gateway = agent_id, gateway
-        self.host, self.port = f"127.0.1.{number + 1}", free_port()
+        self.address, self.port = f"127.0.1.{number + 1}", free_port()
+        self.host = self.address.replace(".", "-") + DOMAIN
         self.proxy = FaultProxy(random)
         self.process = None
 
     async def start(self):
-        await self.proxy.start(self.host, self.port, ("127.0.0.1", self.port))
+        await self.proxy.start(self.address, self.port, ("127.0.0.1", self.port))
         await self.spawn()
 
     async def spawn(self):
@@ -62,9 +64,27 @@ class World:
         self.url = f"ws://127.0.0.1:{self.port}/sonic"
         self.agents = [AgentProcess(number, name, self.base, random) for number, name in enumerate(AGENTS)]
         self.log = Path(folder) / "gateway.log"
+        self.names, self.clock = Path(folder) / "names", Path(folder) / "clock"
+        self.cpu_s = 0.0
+        self.callers_way = FaultProxy(random)  # half of the callers come through it
 
     async def start(self):
         self.http = aiohttp.ClientSession()
+        self.set_names("well")
+        self.step_clock(0)
+        program = (sys.executable, "-m", "tests.chaos.resolver", str(self.folder))
+        command = (*program, "gateway", "--host", "127.0.0.1", "--port", str(self.port))
+        with self.log.open("wb") as log:
+            self.gateway = await asyncio.create_subprocess_exec(
+                *command, cwd=ROOT, env=self.environment(), stdout=log, stderr=log
+            )
+        await until(lambda: self.answers("/livez"), READY_S)
+        await self.callers_way.start("127.0.0.1", 0, ("127.0.0.1", self.port))
+        await asyncio.gather(*(agent.start() for agent in self.agents))
+        await until(self.all_known, READY_S)
+
+    def environment(self):
+        """Of the gateway: its settings."""
         settings = {
             "CHAOS": "true",
             "STORE": "sqlite",
@@ -73,20 +93,14 @@ class World:
             "PATIENCE_S": "20",
             "LINGER_S": "2",
         }
-        environment = {**os.environ, **{f"UNDERSTUDY_{name}": value for name, value in settings.items()}}
-        command = (sys.executable, "-m", "gateway", "gateway", "--host", "127.0.0.1", "--port", str(self.port))
-        with self.log.open("wb") as log:
-            self.gateway = await asyncio.create_subprocess_exec(
-                *command, cwd=ROOT, env=environment, stdout=log, stderr=log
-            )
-        await until(lambda: self.answers("/livez"), READY_S)
-        await asyncio.gather(*(agent.start() for agent in self.agents))
-        await until(self.all_known, READY_S)
+        return {**os.environ, **{f"UNDERSTUDY_{name}": value for name, value in settings.items()}}
 
     async def stop(self):
         """End every process, whatever came before; gives the gateway's exit code."""
         await asyncio.gather(*(agent.stop() for agent in self.agents if agent.process is not None))
+        await self.callers_way.stop()
         await self.http.close()
+        self.cpu_s = cpu_s(self.gateway.pid)
         with suppress(ProcessLookupError):
             self.gateway.send_signal(signal.SIGTERM)
         return await self.gateway.wait()
@@ -126,6 +140,18 @@ class World:
         counted["descriptors"] = descriptors(self.gateway.pid)
         return counted
 
+    def urls(self):
+        """Where callers call: straight, and by way of the proxy."""
+        return self.url, f"ws://127.0.0.1:{self.callers_way.port}/sonic"
+
+    def set_names(self, state):
+        """From now on the names of agents resolve: well, slow, or not at all."""
+        self.names.write_text(state)
+
+    def step_clock(self, seconds):
+        """Set the gateway's wall clock so far off."""
+        self.clock.write_text(f"{seconds:+d}")
+
     def fill_disk(self, *, full):
         """No file of the gateway may grow, as on a full disk."""
         hard = resource.prlimit(self.gateway.pid, resource.RLIMIT_FSIZE)[1]
@@ -135,6 +161,12 @@ class World:
         """Lines of the gateway's log that must not be there."""
         bad = ("Traceback", "never retrieved", "never awaited", "callback failed")
         return [line for line in self.log.read_text().splitlines() if any(word in line for word in bad)]
+
+
+def cpu_s(pid):
+    """Seconds of CPU that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def descriptors(pid):

@@ -59,3 +59,22 @@ async def test_a_socket_counts_from_its_opening_to_its_end(rest):
     await eventually(lambda: not rest.gateway.admission._open)
     async with asyncio.timeout(5), websockets.connect(url):
         pass
+
+
+@pytest.mark.parametrize("settings", [{"max_sessions": 3}], indirect=True)
+async def test_nobody_who_was_let_in_is_refused_afterwards_however_many_come_at_once(rest):
+    url, codes, refused = f"ws://127.0.0.1:{rest.gateway.port}/sonic", set(), set()
+
+    async def come_and_go():
+        for _ in range(10):
+            try:
+                socket = await websockets.connect(url)
+            except websockets.InvalidStatus as answer:
+                refused.add(answer.response.status_code)
+                continue
+            await until(socket, lambda message: message["type"] == "connected")
+            await socket.close()
+            codes.add(socket.close_code)
+
+    await asyncio.gather(*(come_and_go() for _ in range(20)))
+    assert (refused, codes) == ({503}, {1000})

@@ -81,8 +81,8 @@ async def register(gateway, agent, agent_id):
         assert answer.status == 200
 
 
-def call(gateway):
-    return websockets.connect(f"ws://127.0.0.1:{gateway.port}/sonic", max_queue=None)
+def call(gateway, query=""):
+    return websockets.connect(f"ws://127.0.0.1:{gateway.port}/sonic{query}", max_queue=None)
 
 
 async def until(socket, wanted):

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from gateway.close_codes import TO_CALLER
+from gateway.close_codes import INTERNAL_ERROR, SERVICE_RESTART, TO_CALLER
 from gateway.config import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -15,11 +15,12 @@ def test_every_setting_is_documented_and_every_documented_one_is_there():
     assert {name.lower() for name in documented} == set(Settings.model_fields)
 
 
-def test_every_close_code_is_documented():
-    documented = {
-        int(code) for row in re.findall(r"^\| ([0-9, ]+) \|", OPERATIONS, re.MULTILINE) for code in row.split(",")
-    }
-    assert {close.code for close in TO_CALLER.values()} <= documented
+def test_every_close_code_is_documented_with_whether_to_come_back():
+    rows = re.findall(r"^\| ([0-9, ]+) \|[^|]*\| (yes|no)", OPERATIONS, re.MULTILINE)
+    documented = {int(code): back == "yes" for codes, back in rows for code in codes.split(",")}
+    assert {close.code: close.reconnect for close in TO_CALLER.values()}.items() <= documented.items()
+    for code, back in documented.items():
+        assert back is (code in {SERVICE_RESTART, INTERNAL_ERROR} or 4500 <= code < 4900)
 
 
 async def test_every_endpoint_is_documented_and_every_documented_one_is_there(rest):

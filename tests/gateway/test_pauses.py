@@ -6,6 +6,7 @@ import asyncio
 import gc
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 
@@ -116,6 +117,29 @@ async def test_a_host_that_may_not_be_dialled_is_refused_unless_the_attempt_was_
     attempt.cancel()
     await asyncio.gather(attempt.task, return_exceptions=True)
     assert events.empty()
+
+
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [
+        ("ftp://here", FailureKind.REJECTED),
+        ("ws://here:70000", FailureKind.REJECTED),
+        ("ws://127.0.0.1:9", FailureKind.UNREACHABLE),
+        ("ws://broken.example", FailureKind.UNREACHABLE),
+    ],
+)
+async def test_only_an_address_that_cannot_be_one_speaks_against_an_instance_for_good(monkeypatch, url, kind) -> None:
+    async def reset(_: Reach, host: str, port: int) -> list[str]:
+        if host == "broken.example":
+            raise ValueError("negative file descriptor")  # what asyncio and uvloop say of a socket that is gone
+        return [host]
+
+    monkeypatch.setattr(Reach, "addresses", reset)
+    events = Events()
+    AgentDialer([].append).dial(url, events.put_nowait)
+    refused = await events.next()
+    assert isinstance(refused, WireRefused)
+    assert refused.end.kind is kind
 
 
 async def test_an_agent_that_breaks_the_protocol_ends_its_own_wire_and_leaves_no_loose_fault() -> None:

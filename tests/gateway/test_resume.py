@@ -14,12 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.ids import SessionId
-from actors.topology import SESSIONS_PATH
+from actors.store_messages import SaveDocument
+from actors.topology import SESSIONS_PATH, STORE_PATH
 from gateway.app import Gateway
 from gateway.backlog import Backlog
 from gateway.config import Settings
 from gateway.resume import Claim, Live, LiveCalls, ResumeTokens, Void
-from supervisor.messages import KillChild
+from supervisor.messages import KillChild, ToPath
 from tests.gateway.test_calls import PATIENCE_S, Agent, eventually, register, running, said, until
 
 SESSION = SessionId("3f2b")
@@ -30,7 +31,7 @@ def tokens(ttl_s=60, now=1000.0, secret=b"s"):
 
 
 def test_a_token_says_what_was_signed():
-    assert tokens().read(tokens().issue(SESSION, 3)) == Claim(SESSION, 3, 1060)
+    assert tokens().read(tokens().issue(SESSION, 3, 2)) == Claim(SESSION, 3, 2, 1060)
 
 
 def test_a_token_expires_and_belongs_to_its_secret():
@@ -48,7 +49,7 @@ def test_for_a_call_that_is_here_no_token_expires():
     assert calls.find(token) == Void()
     calls.add(relay)
     assert calls.find(token) == Live(relay, 0)
-    assert calls.find(token.replace(".0.", ".1.")) == Void()
+    assert calls.find(token.replace(".0.0.", ".1.0.")) == Void()
 
 
 @given(st.data())
@@ -61,7 +62,7 @@ def test_no_changed_token_is_read(data):
     assert changed is None or at == last
 
 
-@given(st.text() | st.just("a.0.9999999999." + "A" * 43))
+@given(st.text() | st.just("a.0.0.9999999999." + "A" * 43))
 def test_nothing_else_is_a_token(text):
     assert tokens().read(text) is None
 
@@ -247,9 +248,64 @@ async def test_who_takes_up_a_crashed_call_knows_which_texts_were_taken():
             assert (await until(third, connected))["received"] == 3
 
 
+async def test_who_missed_the_greeting_that_began_a_new_count_is_not_told_of_that_count():
+    async with running(Agent("triage")) as agent, serving() as gateway:
+        await register(gateway, agent, "triage")
+        async with dial(gateway) as first:
+            hello = await until(first, connected)
+            await ask(first, "one")
+            await until(first, said)
+            bare = SaveDocument("calls", hello["sessionId"], {"agent": "triage", "unanswered": []})
+            await gateway.ask(SESSIONS_PATH, KillChild(hello["sessionId"]), 0.0)
+            await eventually(lambda: not len(gateway.reception.calls))
+            gateway.base.tell(gateway._node, ToPath(STORE_PATH, bare, gateway._node))
+        missed = await dial(gateway, hello["resumeToken"])  # he reads none of it
+        await eventually(lambda: any(relay.is_attached for relay in gateway.reception.calls))
+        await gateway.ask(SESSIONS_PATH, KillChild(hello["sessionId"]), 0.0)
+        await eventually(lambda: not len(gateway.reception.calls))
+        assert "received" not in await until(missed, connected)
+        async with dial(gateway, hello["resumeToken"]) as third:
+            again = await until(third, connected)
+            assert again["resumed"] is True
+            assert "received" not in again
+            await ask(third, "two")
+            await until(third, said)
+            await gateway.ask(SESSIONS_PATH, KillChild(hello["sessionId"]), 0.0)
+            await eventually(lambda: not len(gateway.reception.calls))
+        async with dial(gateway, again["resumeToken"]) as fourth:
+            hello = await until(fourth, connected)
+            assert hello["received"] == 1
+            await gateway.ask(SESSIONS_PATH, KillChild(hello["sessionId"]), 0.0)
+            await eventually(lambda: not len(gateway.reception.calls))
+        old = SaveDocument("calls", hello["sessionId"], {"agent": "triage", "unanswered": [], "received": 9})
+        gateway.base.tell(gateway._node, ToPath(STORE_PATH, old, gateway._node))
+        async with dial(gateway, hello["resumeToken"]) as fifth:
+            assert "received" not in await until(fifth, connected)
+        await missed.close()
+
+
 async def test_without_a_window_nobody_is_given_a_token():
     async with serving(park_s=0) as gateway, dial(gateway) as socket:
         assert "resumeToken" not in await until(socket, connected)
         await socket.close()
         async with asyncio.timeout(PATIENCE_S):
             await eventually(lambda: len(gateway.reception.calls) == 0)
+
+
+async def test_who_comes_back_finds_his_place_in_a_full_gateway_that_is_drained_and_the_others_do_not():
+    bounds = {"max_sessions": 1, "per_address": 1, "connect_rate": 0.001, "connect_burst": 1}
+    async with running(Agent("triage")) as agent, serving(**bounds) as gateway:
+        await register(gateway, agent, "triage")
+        async with dial(gateway) as first:
+            token = (await until(first, connected))["resumeToken"]
+            await ask(first, "one")
+            await until(first, said)
+            first.transport.abort()
+        gateway.drain.begin(PATIENCE_S)
+        async with dial(gateway, token) as second:
+            await ask(second, "two")
+            assert (await until(second, said))["text"] == "triage heard two"
+            for other in ("", f"{token}x"):
+                with pytest.raises(websockets.InvalidStatus) as refused:
+                    await dial(gateway, other)
+                assert refused.value.response.status_code == 503

@@ -8,6 +8,7 @@ import pytest
 from loguru import logger
 
 from actors.ids import AgentId, Generation, SessionId
+from actors.ports import RelayCounters
 from actors.receipt import Outcome, Receipt, SwapReason
 from actors.session_events import (
     LinkDialled,
@@ -86,7 +87,20 @@ SESSION = [
     (Parked(ID, 60.0), "INFO", ["parked", "60 s"]),
     (Resumed(ID), "INFO", ["resumed"]),
     (SwapEnded(ID, RECEIPT), "INFO", ["handoff", "triage", "idv", "done", "account"]),
-    (SessionEnded(ID, Verdict.CALLER_LEFT, (), 2, (), 61.04), "INFO", [str(Verdict.CALLER_LEFT), "61.0 s", "2 swaps"]),
+    (
+        SessionEnded(
+            ID,
+            Verdict.CALLER_LEFT,
+            ("broken", "killed"),
+            2,
+            (40, 7),
+            61.04,
+            RelayCounters(dropped_frames=5),
+            attempts=3,
+        ),
+        "INFO",
+        [f"{Verdict.CALLER_LEFT} after 61.0 s", "2 swaps, 3 dials", "broken killed", "40 ms, 7 ms", "5 frames dropped"],
+    ),
     (TranscriptLine(ID, "user", "my account is", IDV, 1), None, []),
 ]
 
