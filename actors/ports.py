@@ -148,6 +148,9 @@ class Relay(Protocol):
     def send_to_caller(self, message: Json) -> None:
         """Write one JSON text frame to the caller; without effect once the caller has gone."""
 
+    def stop_reading(self) -> None:
+        """Read nothing more of either side: the session ends as soon as it has heard what was read before."""
+
     def close(self, verdict: Verdict) -> None:
         """Begin closing the caller's socket, bounded in time. `CallerGone` is delivered at its end."""
 

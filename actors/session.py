@@ -73,7 +73,7 @@ MAX_REQUESTS = 64  # open requests from outside; a session has one caller and on
 LINK = "link-"
 SPEAKING_S = 1.0
 _FROM_TREE = (LinkReady, LinkHealthy, InstancePicked, PickQueued, NoInstance, StandbyRecalled, InstanceGone)
-_FED = frozenset(RelayEvent.__args__ + _FROM_TREE)  # the first is a closed union of classes
+_FED = frozenset((*RelayEvent.__args__, *_FROM_TREE, StopAsked))  # the first is a closed union of classes
 
 
 class SessionArgs(Struct, frozen=True):
@@ -130,8 +130,13 @@ class SessionActor(Parent):
             self._react(TimerDue(name))
 
     def handle_stop(self) -> None:
-        """The node is going down: tell the caller, close in order."""
-        self._react(StopAsked())
+        """The node is going down: tell the caller, close in order.
+
+        Behind what has been read: an answer that the caller has heard already must not be asked for again, and a text
+        that was counted as taken must not be left out of the call that is kept.
+        """
+        self.args.relay.stop_reading()
+        self.send(self.myAddress, StopAsked())
 
     def on_child_exited(self, child: Child, reason: ExitReason) -> None:
         """A link is gone; each link is a child of its own, so it is never started again as the same one."""

@@ -204,6 +204,12 @@ class CallerRelay:
         """Hide the echo of a text that the caller did not say."""
         self._translator.injected(text)
 
+    def stop_reading(self) -> None:
+        """Leave to TCP what either side says from now on; the closes read on to their end."""
+        self._client.pause_reading(Pause.ENDING)
+        if self._source is not None:
+            self._source.pause_reading(Pause.ENDING)
+
     def close(self, verdict: Verdict) -> None:
         """Begin closing the caller's socket."""
         close = TO_CALLER[verdict]

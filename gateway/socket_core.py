@@ -73,6 +73,8 @@ class Pause(Flag):
     """The other hop's write buffer is full."""
     KEPT_FULL = auto()
     """What was heard too early fills its bound."""
+    ENDING = auto()
+    """The session is about to end, and hears only what has been read already."""
 
 
 _OPEN = Phase.OPEN  # a global is found sooner than an attribute of a global

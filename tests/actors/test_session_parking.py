@@ -122,6 +122,24 @@ def test_a_stopping_node_keeps_what_another_needs_to_take_the_call_up(live):
     assert texts(second.wire) == ["my balance"]
 
 
+@pytest.mark.parametrize(
+    ("read", "pending"),
+    [
+        (TranscriptSeen(1, "assistant", "you have twelve pounds", final=True), ()),
+        (CallerText("and my mortgage"), ("my balance", "and my mortgage")),
+    ],
+    ids=["an answer", "a text"],
+)
+def test_what_was_read_before_a_stop_is_heard_before_it(live, read, pending):
+    live.caller(CallerText("my balance"))
+    session = live.relay.deliver.args[0]
+    live.stage.post(session, Stop(), live.stage.address)
+    live.caller(read)
+    assert not live.relay.reading
+    document, _ = live.shelf.saved["calls", SESSION]
+    assert tuple(text.text for text in read_call(document, {}).unanswered) == pending
+
+
 def test_who_takes_up_a_call_whose_session_may_still_live_or_has_crashed_is_told_what_is_in_doubt(live):
     live.caller(CallerText("my balance"), LOST)
     document, _ = live.shelf.saved["calls", SESSION]

@@ -110,6 +110,7 @@ class Relay:
         self.held = True
         self.released = False
         self.generation = Generation(0)
+        self.reading = True
 
     def attach(self, deliver):
         self.deliver = deliver
@@ -143,6 +144,9 @@ class Relay:
 
     def send_to_caller(self, message):
         self.to_caller.append(message)
+
+    def stop_reading(self):
+        self.reading = False
 
     def close(self, verdict):
         self.verdict = verdict
