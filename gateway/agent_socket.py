@@ -140,8 +140,9 @@ class AgentSocket(SocketCore):
             self._sink.on_agent_slow(self, paused)
 
     def on_end(self, cause: Cause, code: int, reason: str) -> None:
-        """Classify and tell the link."""
-        self._deliver(WireClosed(self._end(cause, code, reason)))
+        """Classify and tell the link; then know nobody any more."""
+        end, self._sink = self._end(cause, code, reason), None
+        self._deliver(WireClosed(end))
 
     def _keep(self, data: bytes, *, is_text: bool) -> None:
         if self.part is not Part.KEEPING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Protocol
+from weakref import proxy
 
 from msgspec import Struct
 from thespian.actors import ActorExitRequest
@@ -141,7 +142,9 @@ class Children:
     """The children of ``owner``, in start order. Every operation on one child is O(1)."""
 
     def __init__(self, owner: Owner, *, named: bool = False) -> None:
-        self._owner = owner
+        self._owner: Owner = proxy(
+            owner
+        )  # no cycle: an actor that has ended is gone at once, not at the next collection
         self._named = named
         self._by_id: dict[str, Child] = {}
         self._by_address: dict[str, Child] = {}
@@ -219,8 +222,11 @@ class Children:
             self._wait(child, Wait.START, spec.start_s)
 
     def restart_after(self, child: Child, seconds: float) -> None:
-        """Begin the next incarnation after ``seconds``."""
+        """Begin the next incarnation after ``seconds``; at once, without a timer, where there are none."""
         child.attempt += 1
+        if seconds <= 0:
+            self.start(child)
+            return
         self._enter(child, ChildState.BACKOFF)
         self._wait(child, Wait.BACKOFF, seconds)
 

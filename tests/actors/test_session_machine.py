@@ -256,6 +256,7 @@ class Calls(RuleBasedStateMachine):
             if isinstance(event, SwapEnded)
             and event.receipt.reason in {SwapReason.HANDOFF, SwapReason.TRANSFER}
             and event.receipt.outcome is Outcome.DONE
+            and event.receipt.source != event.receipt.target  # another instance of the same agent is no hand-off
         ]
         assert self.handoffs == len(moved)
         assert sum(isinstance(event, Routed) for event in events) <= len(self.dialled)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
+from collections import Counter
 from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
 import websockets
 
+from actors.agent_link import AgentLink
+from actors.session import SessionActor
+from gateway.agent_socket import AgentSocket
 from gateway.app import Gateway
 from gateway.config import Settings
+from gateway.relay import CallerRelay
 
 pytestmark = pytest.mark.real
 PATIENCE_S = 20.0
@@ -150,6 +156,27 @@ async def test_a_thousand_links_torn_down_while_connecting_leave_nothing(gateway
     await eventually(lambda: len(os.listdir("/proc/self/fd")) <= descriptors)  # noqa: PTH208
     server.close()
     await server.wait_closed()
+
+
+async def test_a_call_that_is_over_leaves_no_cycle_for_the_collector(gateway):
+    async with running(Agent("triage")) as agent:
+        await register(gateway, agent, "triage")
+        gc.collect()
+        gc.disable()
+        try:
+            async with call(gateway) as socket:
+                await socket.send(json.dumps({"type": "text_input", "text": "hello"}))
+                await until(socket, said)
+                assert of_calls() == {SessionActor: 1, AgentLink: 1, CallerRelay: 1, AgentSocket: 1}
+            await eventually(lambda: not of_calls())
+        finally:
+            gc.enable()
+
+
+def of_calls():
+    """How many objects there are of those that a call consists of."""
+    kinds = SessionActor, AgentLink, CallerRelay, AgentSocket
+    return Counter(type(one) for one in gc.get_objects() if type(one) in kinds)
 
 
 async def test_a_caller_goes_on_with_another_instance_and_is_answered_once(gateway):
