@@ -8,14 +8,14 @@ from functools import partial
 from typing import TYPE_CHECKING, assert_never
 from uuid import uuid4
 
-from actors.call import read_call
-from actors.ids import SessionId
+from actors.call import Call, read_call
+from actors.ids import AgentId, SessionId
 from actors.session import CALLS, MEMORIES, SessionArgs
 from actors.store_messages import DocumentLoaded, LoadDocument
 from actors.topology import SESSIONS_PATH, STORE_PATH, session_spec
 from actors.verdict import Verdict
 from gateway.close_codes import TO_CALLER
-from gateway.relay import CallerRelay
+from gateway.relay import CallerRelay, Ended
 from gateway.resume import Claim, Elsewhere, Live, LiveCalls, ResumeTokens, Taken, Void
 from gateway.stash import Stash
 from supervisor.messages import ChildRefused, NoSuchChild, StartChild, ToPath
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from thespian.actors import ActorAddress
 
-    from actors.call import Call
     from actors.ports import Ports, SessionSettings, Tracer
     from gateway.call_meter import CallMeter
     from gateway.client_socket import ClientSocket
@@ -137,10 +136,11 @@ class Reception:
         document = await self._load(CALLS, relay.session_id) or {}
         if document:
             call = read_call(document, await self._load(MEMORIES, relay.session_id) or {})
+        here = self.calls.ended(relay.session_id)
+        if call is None and here is not None and here.agent_id is not None:  # the store was failing
+            call = Call(AgentId(here.agent_id), whole=False)
         if relay.is_connected:
-            received, counted_from = document.get("received"), document.get("countedFrom", 0)
-            if not isinstance(received, int) or counted_from != claim.counted_from:
-                received = None  # or counted otherwise than he does: a greeting or a save was lost
+            received = _received(document, here, claim)
             relay.greet(taken_up=call is not None, received=received, counted_from=claim.counted_from)
             self._start(relay, call)
 
@@ -183,6 +183,14 @@ class Reception:
             elif now > start.deadline:
                 del self._starting[session_id]
                 start.relay.release()
+
+
+def _received(document: dict[str, object], here: Ended | None, claim: Claim) -> int | None:
+    """How many texts were taken, as the caller counts; None where it is not known: a greeting or a save was lost."""
+    counts = [(document.get("countedFrom", 0), document.get("received"))]
+    if here is not None:
+        counts.append((here.counted_from, here.received))
+    return max((n for since, n in counts if since == claim.counted_from and isinstance(n, int)), default=None)
 
 
 def _number(text: str) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 from actors.messages import (
@@ -45,6 +46,15 @@ MAX_EARLY_EVENTS = 64  # between accept and attach; the session actor attaches w
 
 _OPEN = Phase.OPEN
 _BRACE = ord("{")
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What this process itself knows of a call whose session has ended here, whatever became of its store."""
+
+    counted_from: int
+    received: int
+    agent_id: str | None
 
 
 class CallerRelay:
@@ -271,6 +281,10 @@ class CallerRelay:
     def is_attached(self) -> bool:
         """A session has taken it over, or it was released."""
         return self._deliver is not None
+
+    def ended(self) -> Ended:
+        """What to remember of it."""
+        return Ended(self._counted_from, self._received, self._instance.agent_id if self._instance else None)
 
     @property
     def is_connected(self) -> bool:

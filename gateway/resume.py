@@ -12,6 +12,7 @@ import base64
 import hashlib
 import hmac
 import re
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -20,9 +21,10 @@ from actors.ids import SessionId
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from gateway.relay import CallerRelay
+    from gateway.relay import CallerRelay, Ended
 
 MAX_TOKEN: Final = 256
+MAX_ENDED: Final = 1000  # calls; whoever lost his session is back within seconds
 _SHAPE: Final = re.compile(r"([A-Za-z0-9-]{1,64})\.(\d{1,9})\.(\d{1,9})\.(\d{1,12})\.([A-Za-z0-9_-]{43})")
 
 
@@ -104,6 +106,7 @@ class LiveCalls:
     def __init__(self, tokens: ResumeTokens) -> None:
         self._tokens = tokens
         self._relays: dict[SessionId, CallerRelay] = {}
+        self._ended: OrderedDict[SessionId, Ended] = OrderedDict()
         self.on_gone: Callable[[CallerRelay], None] = lambda relay: None  # noqa: ARG005
 
     def __iter__(self) -> Iterator[CallerRelay]:
@@ -138,7 +141,14 @@ class LiveCalls:
             return Void() if valid is None else Elsewhere(valid)
         return Taken() if relay.claim != claim.number and relay.is_connected else Live(relay, claim.number)
 
+    def ended(self, session_id: SessionId) -> Ended | None:
+        """What is known of a call that ended here not long ago."""
+        return self._ended.get(session_id)
+
     def _forget(self, relay: CallerRelay) -> None:
         if self._relays.get(relay.session_id) is relay:
             del self._relays[relay.session_id]
+            self._ended[relay.session_id] = relay.ended()
+            if len(self._ended) > MAX_ENDED:
+                self._ended.popitem(last=False)
             self.on_gone(relay)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.ids import SessionId
-from actors.store_messages import SaveDocument
+from actors.store_messages import DeleteDocument, SaveDocument
 from actors.topology import SESSIONS_PATH, STORE_PATH
 from gateway.app import Gateway
 from gateway.backlog import Backlog
@@ -248,6 +248,32 @@ async def test_who_takes_up_a_crashed_call_knows_which_texts_were_taken():
             assert (await until(third, connected))["received"] == 3
 
 
+async def kill_elsewhere(gateway, session):
+    """Crash a session as if another gateway had had it: this one knows nothing of its end by itself."""
+    await gateway.ask(SESSIONS_PATH, KillChild(session), 0.0)
+    await eventually(lambda: not len(gateway.reception.calls))
+    gateway.reception.calls._ended.clear()
+
+
+async def test_a_crashed_call_is_taken_up_where_it_was_though_the_store_has_lost_it():
+    async with running(Agent("triage")) as agent, serving() as gateway:
+        await register(gateway, agent, "triage")
+        async with dial(gateway) as first:
+            hello = await until(first, connected)
+            await ask(first, "one")
+            await until(first, said)
+            await gateway.ask(SESSIONS_PATH, KillChild(hello["sessionId"]), 0.0)
+            await eventually(lambda: not len(gateway.reception.calls))
+        lost = DeleteDocument("calls", hello["sessionId"])
+        gateway.base.tell(gateway._node, ToPath(STORE_PATH, lost, gateway._node))
+        async with dial(gateway, hello["resumeToken"]) as again:
+            greeting = await until(again, connected)
+            assert (greeting["resumed"], greeting["received"]) == (True, 1)
+            await ask(again, "two")
+            await until(again, said)
+        assert agent.texts == ["one", "two"]
+
+
 async def test_who_missed_the_greeting_that_began_a_new_count_is_not_told_of_that_count():
     async with running(Agent("triage")) as agent, serving() as gateway:
         await register(gateway, agent, "triage")
@@ -256,13 +282,11 @@ async def test_who_missed_the_greeting_that_began_a_new_count_is_not_told_of_tha
             await ask(first, "one")
             await until(first, said)
             bare = SaveDocument("calls", hello["sessionId"], {"agent": "triage", "unanswered": []})
-            await gateway.ask(SESSIONS_PATH, KillChild(hello["sessionId"]), 0.0)
-            await eventually(lambda: not len(gateway.reception.calls))
+            await kill_elsewhere(gateway, hello["sessionId"])
             gateway.base.tell(gateway._node, ToPath(STORE_PATH, bare, gateway._node))
         missed = await dial(gateway, hello["resumeToken"])  # he reads none of it
         await eventually(lambda: any(relay.is_attached for relay in gateway.reception.calls))
-        await gateway.ask(SESSIONS_PATH, KillChild(hello["sessionId"]), 0.0)
-        await eventually(lambda: not len(gateway.reception.calls))
+        await kill_elsewhere(gateway, hello["sessionId"])
         assert "received" not in await until(missed, connected)
         async with dial(gateway, hello["resumeToken"]) as third:
             again = await until(third, connected)
@@ -270,13 +294,11 @@ async def test_who_missed_the_greeting_that_began_a_new_count_is_not_told_of_tha
             assert "received" not in again
             await ask(third, "two")
             await until(third, said)
-            await gateway.ask(SESSIONS_PATH, KillChild(hello["sessionId"]), 0.0)
-            await eventually(lambda: not len(gateway.reception.calls))
+            await kill_elsewhere(gateway, hello["sessionId"])
         async with dial(gateway, again["resumeToken"]) as fourth:
             hello = await until(fourth, connected)
             assert hello["received"] == 1
-            await gateway.ask(SESSIONS_PATH, KillChild(hello["sessionId"]), 0.0)
-            await eventually(lambda: not len(gateway.reception.calls))
+            await kill_elsewhere(gateway, hello["sessionId"])
         old = SaveDocument("calls", hello["sessionId"], {"agent": "triage", "unanswered": [], "received": 9})
         gateway.base.tell(gateway._node, ToPath(STORE_PATH, old, gateway._node))
         async with dial(gateway, hello["resumeToken"]) as fifth:
