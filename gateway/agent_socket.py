@@ -20,7 +20,7 @@ from gateway import close_codes
 from gateway.close_codes import TO_AGENT
 from gateway.logs import PeerLog
 from gateway.reach import OutOfReach, Reach
-from gateway.socket_core import ALL_PAUSES, Cause, Pause, SocketCore, SocketLimits, bound_reads
+from gateway.socket_core import ALL_PAUSES, Cause, Pause, Phase, SocketCore, SocketLimits, bound_reads
 from gateway.wire import decode, encode, error_text, sniff_type
 
 if TYPE_CHECKING:
@@ -99,18 +99,22 @@ class AgentSocket(SocketCore):
         self.resume_reading(Pause.KEPT_FULL)
 
     def become_current(self, sink: AgentSink) -> None:
-        """Play what was kept into ``sink``, then forward directly."""
+        """Play what was kept into ``sink``, then forward directly; a wire that has ended plays, and knows nobody."""
         self.part, self._sink = Part.CURRENT, sink
         kept, self._kept, self._kept_bytes = self._kept, [], 0
         for is_text, data in kept:
             (sink.on_agent_text if is_text else sink.on_agent_binary)(data)
-        self.take_binary = sink.on_agent_binary
+        if self.phase is Phase.CLOSED:
+            self._sink = None
+        else:
+            self.take_binary = sink.on_agent_binary
         self.resume_reading(Pause.KEPT_FULL)
 
     def retire(self) -> None:
         """Never be current again."""
         self.part, self._sink = Part.RETIRED, None
-        self.take_binary = self.on_binary
+        if self.phase is not Phase.CLOSED:
+            self.take_binary = self.on_binary
         self._kept.clear()
         self.resume_reading(ALL_PAUSES)
 
@@ -189,7 +193,7 @@ class Attempt:
         self.task = asyncio.get_running_loop().create_task(self._run(url), name=f"dial {url}")
 
     def cancel(self) -> None:
-        """Give up; nothing is delivered afterwards."""
+        """Give up; nothing is delivered afterwards, but the end of a wire that has been handed over already."""
         self._deliver = None
         self.task.cancel()
         if self._wire is not None:

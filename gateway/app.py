@@ -454,7 +454,8 @@ async def serve(settings: Settings) -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, told.set)
     loop.set_exception_handler(_log_and_carry_on)
-    descriptors.take(2 * settings.max_sessions + MAX_HEADS + MAX_HTTP)
+    standbys = min(settings.max_sessions, settings.warm_links)
+    descriptors.take(2 * settings.max_sessions + standbys + MAX_HEADS + MAX_HTTP)
     gateway = Gateway(settings)
     await gateway.start()
     spare_the_collector()

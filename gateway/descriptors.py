@@ -1,4 +1,4 @@
-"""Descriptors of the process: a call takes two, and a shell gives 1,024 as a rule."""
+"""Descriptors of the process: a call takes two, three with a standby, and a shell gives 1,024 as a rule."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_BY_A_PROXY: Final = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
+_BY_A_PROXY: Final = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP")
 
 
 def is_of_another_page(headers: Mapping[str, str], origins: Sequence[str] = ()) -> bool:
@@ -28,7 +28,8 @@ def is_of_another_page(headers: Mapping[str, str], origins: Sequence[str] = ()) 
 def is_from_elsewhere(headers: Mapping[str, str]) -> bool:
     """Whether what comes from this very machine was asked for elsewhere.
 
-    A proxy says so. A page whose own name was made to point here (DNS rebinding) still asks by that name.
+    A proxy says so, or it cannot be told from a program here. A page whose own name was made to point here (DNS
+    rebinding) still asks by that name.
     """
     named = headers.get("Host", "")
     return any(name in headers for name in _BY_A_PROXY) or not _cannot_be_pointed(_host_of(f"//{named}"))

@@ -175,6 +175,7 @@ class Children:
         if spec.id in self._by_id:
             raise ValueError(f"child {spec.id!r} exists")
         child = self._by_id[spec.id] = Child(spec)
+        self._strike(child)
         return child
 
     def forget(self, child_id: str) -> None:
@@ -218,6 +219,7 @@ class Children:
         self._by_address[address.actorAddressString] = child
         path = f"{owner.path}/{spec.id}"
         owner.send(address, Start(spec.id, path, child.incarnation, spec.args, owner.runtime))
+        self._name(child)
         if spec.start_s is not None:
             self._wait(child, Wait.START, spec.start_s)
 
@@ -269,8 +271,7 @@ class Children:
         took_s = self._now() - child.since
         self._enter(child, ChildState.RUNNING)
         child.started_at = child.since
-        if self._named and child.address is not None:
-            self._owner.runtime.names.enter(self._path(child), child.address)
+        self._name(child)
         self._emit(child, events.ChildStarted(self._path(child), child.incarnation, took_s))
         return ChildUp(child)
 
@@ -377,6 +378,10 @@ class Children:
         for wait in child.waits:
             self._owner.cancel_timer(ChildTimer(wait, child.id))
         child.waits = ()
+
+    def _name(self, child: Child) -> None:
+        if self._named and child.address is not None:
+            self._owner.runtime.names.enter(self._path(child), child.address)
 
     def _strike(self, child: Child) -> None:
         if self._named:

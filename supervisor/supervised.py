@@ -133,13 +133,15 @@ class Supervised(Actor):  # type: ignore[misc]  # Thespian is untyped
         """Send ``message`` to the actor now at ``path``; `NoSuchChild` comes back if there is none.
 
         The way to reach a sibling (``node/registry``): the path outlives its restarts, an address does not. A fixed
-        actor that runs is known by name; every other path leads through the tree.
+        actor is reached by name; every other path leads through the tree.
         """
-        address = self.runtime.names.find(path)
-        if address is not None:
+        names = self.runtime.names
+        if path not in names:
+            self.handle_to_path(ToPath(path, message, self.myAddress))
+        elif (address := names.find(path)) is not None:
             self.send(address, message)
         else:
-            self.handle_to_path(ToPath(path, message, self.myAddress))
+            self.send(self.myAddress, NoSuchChild(path, message))
 
     def emit(self, event: events.SupervisionEvent) -> None:
         """Give ``event`` to the sink; a failing sink cannot harm the actor."""

@@ -168,6 +168,11 @@ async def test_a_call_that_is_over_leaves_no_cycle_for_the_collector(gateway):
                 await socket.send(json.dumps({"type": "text_input", "text": "hello"}))
                 await until(socket, said)
                 assert of_calls() == {SessionActor: 1, AgentLink: 1, CallerRelay: 1, AgentSocket: 1}
+                for link in list(agent.sockets):
+                    link.transport.abort()
+                await socket.send(json.dumps({"type": "text_input", "text": "still there?"}))
+                await until(socket, said)
+                assert of_calls() == {SessionActor: 1, AgentLink: 1, CallerRelay: 1, AgentSocket: 1}
             await eventually(lambda: not of_calls())
         finally:
             gc.enable()
