@@ -158,6 +158,7 @@ async def test_a_thousand_links_torn_down_while_connecting_leave_nothing(gateway
     await server.wait_closed()
 
 
+@pytest.mark.parametrize("patience_s", [30])
 async def test_a_call_that_is_over_leaves_no_cycle_for_the_collector(gateway):
     async with running(Agent("triage")) as agent:
         await register(gateway, agent, "triage")
