@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from thespian.actors import (
     ActorExitRequest,
     ActorSystemException,
+    ActorSystemMessage,
     ChildActorExited,
     DeadEnvelope,
     InvalidActorAddress,
@@ -95,6 +96,7 @@ class Engine:
         self._dead_letter_actor: Cell | None = None
         self._running: Cell | None = None
         self._spare: list[deque[tuple[object, ActorAddress]]] = []
+        self._at = 0.0  # when the message before the present one was done; a clock is read once a message
 
     # --- what is there ---
 
@@ -260,9 +262,10 @@ class Engine:
         """Run turns until so many messages were handled or time is up; tells whether there is more to do."""
         ready = self.ready
         end = self.handled + messages
+        self._at = self.now()
         while ready and self.handled < end:
             self._take_turn(self.choose(ready))
-            if self.now() >= until:
+            if self._at >= until:
                 break
         return bool(ready)
 
@@ -305,17 +308,18 @@ class Engine:
         if cell.phase is _EXITING:
             self._deliver_exiting(cell, message, sender)
             return
-        if isinstance(message, Thespian_StatusReq):
+        is_system = isinstance(message, ActorSystemMessage)
+        if is_system and isinstance(message, Thespian_StatusReq):
             self.post(sender, self._status(cell), cell.address)
             return
-        began = self.now()
         self._call(cell, message, sender)
-        took = self.now() - began
+        began, self._at = self._at, self.now()
+        took = self._at - began
         if took >= SLOW_TURN_S:
             self.notify(
                 SlowTurn(cell.address.actorAddressString, type(cell.instance).__name__, type(message).__name__, took)
             )
-        if isinstance(message, ActorExitRequest) and cell.phase is _LIVE:
+        if is_system and isinstance(message, ActorExitRequest) and cell.phase is _LIVE:
             self._begin_exit(cell, recursive=message.isRecursive)
 
     def _call(self, cell: Cell, message: object, sender: ActorAddress) -> None:
