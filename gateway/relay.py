@@ -91,6 +91,7 @@ class CallerRelay:
         "_tokens",
         "_translator",
         "_unheard",
+        "_verdict",
         "_wall",
         "claim",
         "on_release",
@@ -134,6 +135,7 @@ class CallerRelay:
         self._received = 0  # texts, so that he can send again what was lost on the way
         self._counted_from = claim  # the claim that came with the greeting that this count began with
         self.claim = self._first_claim = claim
+        self._verdict: Verdict | None = None  # with which the session closed him
         self._hello: Json | None = None  # what began this relay's greeting; None before it
         self.on_release: Callable[[CallerRelay], None] = lambda relay: None  # noqa: ARG005
         self._caller_audio_at: float | None = None
@@ -222,6 +224,7 @@ class CallerRelay:
 
     def close(self, verdict: Verdict) -> None:
         """Begin closing the caller's socket."""
+        self._verdict = verdict
         close = TO_CALLER[verdict]
         if close.reconnect and self._tokens is not None:
             self.send_to_caller({"type": "status", "state": "closing", "received": self._received})
@@ -282,8 +285,10 @@ class CallerRelay:
         """A session has taken it over, or it was released."""
         return self._deliver is not None
 
-    def ended(self) -> Ended:
-        """What to remember of it."""
+    def ended(self) -> Ended | None:
+        """What to remember of it; None where nobody may come back."""
+        if self._verdict is None or not TO_CALLER[self._verdict].reconnect:
+            return None
         return Ended(self._counted_from, self._received, self._instance.agent_id if self._instance else None)
 
     @property

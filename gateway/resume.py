@@ -148,7 +148,8 @@ class LiveCalls:
     def _forget(self, relay: CallerRelay) -> None:
         if self._relays.get(relay.session_id) is relay:
             del self._relays[relay.session_id]
-            self._ended[relay.session_id] = relay.ended()
+            if (ended := relay.ended()) is not None:
+                self._ended[relay.session_id] = ended
             if len(self._ended) > MAX_ENDED:
                 self._ended.popitem(last=False)
             self.on_gone(relay)

@@ -142,9 +142,7 @@ class Children:
     """The children of ``owner``, in start order. Every operation on one child is O(1)."""
 
     def __init__(self, owner: Owner, *, named: bool = False) -> None:
-        self._owner: Owner = proxy(
-            owner
-        )  # no cycle: an actor that has ended is gone at once, not at the next collection
+        self._owner: Owner = proxy(owner)  # no cycle: an actor that has ended is gone at once
         self._named = named
         self._by_id: dict[str, Child] = {}
         self._by_address: dict[str, Child] = {}

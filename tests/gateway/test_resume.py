@@ -14,13 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.ids import SessionId
+from actors.messages import EndCall
 from actors.store_messages import DeleteDocument, SaveDocument
 from actors.topology import SESSIONS_PATH, STORE_PATH
 from gateway.app import Gateway
 from gateway.backlog import Backlog
 from gateway.config import Settings
 from gateway.resume import Claim, Live, LiveCalls, ResumeTokens, Void
-from supervisor.messages import KillChild, ToPath
+from supervisor.messages import KillChild, ToChild, ToPath
 from tests.gateway.test_calls import PATIENCE_S, Agent, eventually, register, running, said, until
 
 SESSION = SessionId("3f2b")
@@ -272,6 +273,20 @@ async def test_a_crashed_call_is_taken_up_where_it_was_though_the_store_has_lost
             await ask(again, "two")
             await until(again, said)
         assert agent.texts == ["one", "two"]
+
+
+async def test_a_call_that_was_ended_for_good_is_not_taken_up():
+    async with running(Agent("triage")) as agent, serving() as gateway:
+        await register(gateway, agent, "triage")
+        async with dial(gateway) as first:
+            hello = await until(first, connected)
+            await ask(first, "one")
+            await until(first, said)
+            await gateway.ask(SESSIONS_PATH, ToChild(hello["sessionId"], EndCall()), 0.0)
+            await first.wait_closed()
+        await eventually(lambda: not len(gateway.reception.calls))
+        async with dial(gateway, hello["resumeToken"]) as again:
+            assert "resumed" not in await until(again, connected)
 
 
 async def test_who_missed_the_greeting_that_began_a_new_count_is_not_told_of_that_count():
