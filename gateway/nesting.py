@@ -12,7 +12,7 @@ _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 def is_too_deep(data: bytes) -> bool:
     """Whether arrays and objects are nested deeper than `MAX_DEPTH`; of what is no JSON it says anything."""
-    if data.count(b"{") + data.count(b"[") <= MAX_DEPTH:
+    if not _opens_often(data):
         return False
     depth = 0
     for found in _TOKEN.finditer(data):
@@ -23,4 +23,17 @@ def is_too_deep(data: bytes) -> bool:
                     return True
             case 0x5D | 0x7D:
                 depth -= 1
+    return False
+
+
+def _opens_often(data: bytes) -> bool:
+    """Whether more than `MAX_DEPTH` brackets open, in strings or not; one that is missing is searched for in no time."""
+    opened = 0
+    for bracket in (b"{", b"["):
+        at = data.find(bracket)
+        while at >= 0:
+            opened += 1
+            if opened > MAX_DEPTH:
+                return True
+            at = data.find(bracket, at + 1)
     return False

@@ -43,8 +43,10 @@ def encode(message: Mapping[str, object]) -> bytes:
 
 def decode(data: bytes) -> dict[str, object] | None:
     """Read one JSON object; None when it is not one, or nested too deep."""
-    if is_too_deep(data):
-        return None
+    return None if is_too_deep(data) else _object(data)
+
+
+def _object(data: bytes) -> dict[str, object] | None:
     try:
         return _OBJECT.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -84,7 +86,7 @@ def parse_caller(data: bytes) -> FromCaller:
     """Read one JSON message of a client; never raises."""
     if is_too_deep(data):
         return Malformed(f"nested deeper than {MAX_DEPTH}")
-    message = decode(data)
+    message = _object(data)
     if message is None:
         return Malformed("not a JSON object")
     match message.get("type"):
