@@ -119,6 +119,12 @@ class Relay(Protocol):
     def attach(self, deliver: Callable[[RelayEvent], None]) -> None:
         """Name the session actor's inlet; events that happened before are delivered first, in order."""
 
+    def heard(self) -> None:
+        """One more of the delivered events has been reacted to.
+
+        While none is under way, the relay itself passes on what a session that serves its caller only passes on.
+        """
+
     def hold(self) -> None:
         """What is for the agent is stashed from now on, until `cut_over`. Idempotent.
 

@@ -72,8 +72,10 @@ CALLS = "calls"
 MAX_REQUESTS = 64  # open requests from outside; a session has one caller and one console
 LINK = "link-"
 SPEAKING_S = 1.0
-_FROM_TREE = (LinkReady, LinkHealthy, InstancePicked, PickQueued, NoInstance, StandbyRecalled, InstanceGone)
-_FED = frozenset((*RelayEvent.__args__, *_FROM_TREE, StopAsked))  # the first is a closed union of classes
+_FROM_RELAY = frozenset(RelayEvent.__args__)  # a closed union of classes
+_FROM_TREE = frozenset(
+    (LinkReady, LinkHealthy, InstancePicked, PickQueued, NoInstance, StandbyRecalled, InstanceGone, StopAsked)
+)
 
 
 class SessionArgs(Struct, frozen=True):
@@ -119,7 +121,11 @@ class SessionActor(Parent):
 
     def handle(self, message: object, sender: ActorAddress) -> None:
         """Feed what the caller, the agent, the links and the tree say to the machine."""
-        if type(message) in _FED:
+        kind = type(message)
+        if kind in _FROM_RELAY:
+            self._react(cast("SessionInput", message))
+            self.args.relay.heard()
+        elif kind in _FROM_TREE:
             self._react(cast("SessionInput", message))
         elif isinstance(message, ReadMemory | PatchMemory | TransferCall | EndCall):
             self._ask(message, sender)

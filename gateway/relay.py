@@ -90,6 +90,7 @@ class CallerRelay:
         "_to_caller",
         "_tokens",
         "_translator",
+        "_under_way",
         "_unheard",
         "_verdict",
         "_wall",
@@ -118,6 +119,7 @@ class CallerRelay:
         self._translator = Translator(session_id, wall)
         self._deliver: Callable[[RelayEvent], None] | None = None
         self._early: list[RelayEvent] = []
+        self._under_way = 0  # events that the session has not reacted to
         self._source: AgentSocket | None = None  # whose words the caller hears
         self._target: AgentSocket | None = None  # who hears the caller; None while held
         self._generation: Generation | None = None
@@ -153,6 +155,10 @@ class CallerRelay:
         early, self._early = self._early, []
         for event in early:
             deliver(event)
+
+    def heard(self) -> None:
+        """Count one event that is not under way to the session any more."""
+        self._under_way -= 1
 
     def hold(self) -> None:
         """Stash what is for the agent; the current agent is still heard."""
@@ -388,7 +394,9 @@ class CallerRelay:
                 if message.skip_transcript:
                     self._translator.injected(message.text)
                 self._tell(message)
-            case CallerChose() | CallerStoppedSpeaking() | CallerSent():
+            case CallerSent():
+                self._pass_on(message)
+            case CallerChose() | CallerStoppedSpeaking():
                 self._tell(message)
             case _:
                 assert_never(message)
@@ -452,6 +460,15 @@ class CallerRelay:
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
+    def _pass_on(self, message: CallerSent) -> None:
+        """Write what a session that serves its caller only passes on, unless that would overtake what it has to hear."""
+        target = self._target
+        if self._under_way or target is None or target.phase is not _OPEN:
+            self._tell(message)
+            return
+        self._note(message)
+        self._write(target, encode(message.message))
+
     def _open_target(self) -> AgentSocket | None:
         if self._target is not None and self._target.phase is not Phase.OPEN:
             self.hold()  # the wire ended, and the session has not said so yet
@@ -461,9 +478,13 @@ class CallerRelay:
         self._backlog.add(data)
         self._client.send_text(data)
 
-    def _tell(self, event: RelayEvent) -> None:
+    def _note(self, event: RelayEvent) -> None:
         if self._box is not None:
             self._box.note(event)
+
+    def _tell(self, event: RelayEvent) -> None:
+        self._note(event)
+        self._under_way += 1
         if self._deliver is not None:
             self._deliver(event)
         elif len(self._early) < MAX_EARLY_EVENTS or isinstance(event, CallerGone):

@@ -115,6 +115,9 @@ class Relay:
     def attach(self, deliver):
         self.deliver = deliver
 
+    def heard(self):
+        pass
+
     def hold(self):
         self.held = True
 

@@ -18,7 +18,17 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from actors.ids import AgentId, Generation, Instance, SessionId
 from actors.link_end import FailureKind
-from actors.messages import CallerChose, CallerGone, CallerSpoke, ToolUsed, WireClosed, WireOpened, WireRefused
+from actors.messages import (
+    CallerChose,
+    CallerGone,
+    CallerSent,
+    CallerSpoke,
+    CallerText,
+    ToolUsed,
+    WireClosed,
+    WireOpened,
+    WireRefused,
+)
 from actors.verdict import Verdict
 from gateway.agent_socket import AgentDialer
 from gateway.front_door import Callbacks, FrontDoor, Refusal
@@ -169,6 +179,45 @@ async def test_what_is_said_after_the_agent_left_reaches_the_next_one(place: Pla
         assert (replayed.texts, replayed.audio_frames, replayed.audio_bytes) == (1, 1, 3)
         frames = [await asyncio.wait_for(heard.get(), 5) for _ in range(2)]
         assert b"\x01\x02\x03" in frames
+
+
+async def test_json_of_any_type_goes_by_itself_but_overtakes_nothing(place: Place) -> None:
+    heard: asyncio.Queue[Any] = asyncio.Queue()
+    wire_events: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def agent(socket: Any) -> None:
+        async for frame in socket:
+            heard.put_nowait(json.loads(frame))
+
+    async with serve(agent, "127.0.0.1", 0) as server, connect(place.url) as caller:
+        relay = await asyncio.wait_for(place.relays.get(), 5)
+        await caller.send('{"type":"custom","n":0}')  # nobody is there yet: for the session
+        assert await place.event() == CallerSent({"type": "custom", "n": 0})
+        relay.heard()
+        AgentDialer(place.bugs.append).dial(
+            f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", wire_events.put_nowait
+        )
+        opened = await asyncio.wait_for(wire_events.get(), 5)
+        relay.cut_over(opened.wire, Generation(1), Instance(AgentId("banking"), "x"))
+        await caller.send('{"type":"custom","n":1}')
+        assert await asyncio.wait_for(heard.get(), 5) == {"type": "custom", "n": 1}
+
+        await caller.send('{"type":"text_input","text":"hello"}')
+        await caller.send('{"type":"custom","n":2}')
+        text = await place.event()
+        assert text == CallerText("hello")
+        relay.forward_text(text)
+        relay.heard()
+        assert await place.event() == CallerSent({"type": "custom", "n": 2})  # behind the text
+        relay.send_to_agent({"type": "custom", "n": 2})
+        await caller.send('{"type":"custom","n":3}')  # still behind: the session has not heard the one before
+        assert await place.event() == CallerSent({"type": "custom", "n": 3})
+        relay.heard()
+        relay.heard()
+        await caller.send('{"type":"custom","n":4}')
+        said = [await asyncio.wait_for(heard.get(), 5) for _ in range(3)]
+        assert said == [{"type": "text_input", "text": "hello"}, *({"type": "custom", "n": n} for n in (2, 4))]
+        assert place.events.empty()
 
 
 async def test_the_caller_is_answered_without_an_agent(place: Place) -> None:
