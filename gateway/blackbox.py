@@ -12,9 +12,11 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from enum import Enum, auto
+from functools import cache
 from threading import Semaphore
 from typing import TYPE_CHECKING, Final, cast
 
+import msgspec
 from aiohttp import web
 from loguru import logger
 from msgspec import Struct
@@ -58,8 +60,11 @@ MAX_WAITING: Final = 32  # files not written yet
 SETTLE_S: Final = 3.0  # after what went wrong, so that the file says what became of it
 _BAD_SWAPS: Final = frozenset({Outcome.FAILED, Outcome.RETURNED, Outcome.FELL_BACK})
 _WORDS: Final = frozenset({"text", "arguments", "result", "context", "graph_state", "memory", "config", "message"})
-_SMALL: Final = (SessionBegan, Routed, LinkDialled, LinkEnded, LinkLost, SwapEnded, Parked, Resumed, SessionEnded)
+_SMALL: Final = frozenset(
+    (SessionBegan, Routed, LinkDialled, LinkEnded, LinkLost, SwapEnded, Parked, Resumed, SessionEnded)
+)
 _CAMEL: Final = re.compile(r"(?<!^)(?=[A-Z])")
+_JSON: Final = msgspec.json.Encoder(enc_hook=str)
 
 
 class Phase(Enum):
@@ -130,7 +135,7 @@ class Recorder:
 
         What may hold words is described and cut short at once; the others are small, and described if ever written.
         """
-        kept = event if isinstance(event, _SMALL) else _described(event, words=self._words)
+        kept = event if type(event) in _SMALL else _described(event, words=self._words)
         if len(self._first) < FIRST_EVENTS:
             self._first.append((self._now(), kept))
             return
@@ -274,9 +279,14 @@ def _wrong(event: object) -> str:
             return ""
 
 
+@cache
+def _name(kind: type) -> str:
+    return _CAMEL.sub("_", kind.__name__).lower()
+
+
 def _described(event: object, *, words: bool) -> dict[str, object]:
     """Name an event and its plain values; words by their length, or masked."""
-    row: dict[str, object] = {"event": _CAMEL.sub("_", type(event).__name__).lower()}
+    row: dict[str, object] = {"event": _name(type(event))}
     match event:
         case SwapEnded(receipt=receipt):
             return row | {
@@ -309,7 +319,7 @@ def _value(name: str, value: object, *, words: bool) -> dict[str, object]:
 
 
 def _said(name: str, value: object, *, words: bool) -> dict[str, object]:
-    text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    text = value if isinstance(value, str) else _JSON.encode(value).decode()
     shown: dict[str, object] = {f"{name}_length": len(text)}
     return shown | {name: mask(text[:MAX_TEXT])} if words else shown
 
