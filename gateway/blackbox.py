@@ -23,6 +23,7 @@ from msgspec import Struct
 
 from actors.failover import Fault
 from actors.ids import SessionId
+from actors.messages import CallerSent
 from actors.receipt import Outcome
 from actors.session_events import (
     LinkDialled,
@@ -135,7 +136,17 @@ class Recorder:
 
         What may hold words is described and cut short at once; the others are small, and described if ever written.
         """
-        kept = event if type(event) in _SMALL else _described(event, words=self._words)
+        self._keep(event if type(event) in _SMALL else _described(event, words=self._words))
+
+    def note_passed_on(self, event: CallerSent, size: int) -> None:
+        """Keep a message that took ``size`` bytes, as `note` does; there may be fifty a second."""
+        if self._words:
+            self.note(event)
+        else:
+            row = {"event": _name(CallerSent), "message_type": event.message["type"], "message_length": size}
+            self._keep(row)
+
+    def _keep(self, kept: object) -> None:
         if len(self._first) < FIRST_EVENTS:
             self._first.append((self._now(), kept))
             return

@@ -382,6 +382,8 @@ class CallerRelay:
             return
         message = parse_caller(data)
         match message:
+            case CallerSent():  # first, for there may be fifty a second
+                self._pass_on(message)
             case Ping():
                 self._answer({"type": "pong", "timestamp": int(self._wall() * 1000)})
             case Malformed():
@@ -394,8 +396,6 @@ class CallerRelay:
                 if message.skip_transcript:
                     self._translator.injected(message.text)
                 self._tell(message)
-            case CallerSent():
-                self._pass_on(message)
             case CallerChose() | CallerStoppedSpeaking():
                 self._tell(message)
             case _:
@@ -461,13 +461,15 @@ class CallerRelay:
     # --- inside ----------------------------------------------------------------------------------------------------
 
     def _pass_on(self, message: CallerSent) -> None:
-        """Write what a session that serves its caller only passes on, unless that would overtake what it has to hear."""
+        """Write what the session would only pass on, unless that would overtake what it has to hear."""
         target = self._target
         if self._under_way or target is None or target.phase is not _OPEN:
             self._tell(message)
             return
-        self._note(message)
-        self._write(target, encode(message.message))
+        data = encode(message.message)
+        if self._box is not None:
+            self._box.note_passed_on(message, len(data))
+        self._write(target, data)
 
     def _open_target(self) -> AgentSocket | None:
         if self._target is not None and self._target.phase is not Phase.OPEN:
@@ -478,12 +480,9 @@ class CallerRelay:
         self._backlog.add(data)
         self._client.send_text(data)
 
-    def _note(self, event: RelayEvent) -> None:
+    def _tell(self, event: RelayEvent) -> None:
         if self._box is not None:
             self._box.note(event)
-
-    def _tell(self, event: RelayEvent) -> None:
-        self._note(event)
         self._under_way += 1
         if self._deliver is not None:
             self._deliver(event)

@@ -12,6 +12,7 @@ from actors.session_events import LinkLost, SessionBegan, SessionEnded, SwapEnde
 from actors.topology import SESSIONS_PATH
 from actors.verdict import Verdict
 from gateway.blackbox import FIRST_EVENTS, LAST_EVENTS, NOTES, BlackBoxes, FrameRing, Recorder, read_file
+from gateway.wire import encode
 from supervisor.messages import KillChild
 from tests.gateway.test_calls import Agent, call, eventually, register, running, said, until
 
@@ -97,6 +98,15 @@ def test_words_are_lengths_unless_asked_for_and_masked_then(event):
     assert "account" not in without
     assert "my account is ***" in words
     assert "12345678" not in words
+
+
+def test_a_message_that_is_passed_on_is_noted_as_one_that_the_session_gets():
+    event = CallerSent({"type": "custom", "value": SECRET})
+    for words in (False, True):
+        told, passed = Recorder(lambda: 0.0, words=words), Recorder(lambda: 0.0, words=words)
+        told.note(event)
+        passed.note_passed_on(event, len(encode(event.message)))
+        assert passed.document(ID, "x", 0.0)["events"] == told.document(ID, "x", 0.0)["events"]
 
 
 @pytest.mark.parametrize(
