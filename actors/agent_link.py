@@ -14,7 +14,6 @@ from actors.effects import (
     CancelDial,
     CloseWire,
     Dial,
-    DisarmLink,
     EndLink,
     LinkEffect,
     LinkTimer,
@@ -55,7 +54,9 @@ _DURATIONS = {
     LinkTimer.HEALTHY: attrgetter("healthy_after_s"),
     LinkTimer.CLOSE: attrgetter("close_s"),
 }
-"""How long each timer of a link runs, in seconds, out of the settings."""
+"""How long a link waits for each, in seconds, out of the settings."""
+
+DEADLINE = "deadline"
 
 
 class Inlet:
@@ -113,10 +114,9 @@ class AgentLink(Supervised):
             case _:
                 pass  # nobody else knows this address; a bounced message is void
 
-    def handle_timer(self, name: Hashable) -> None:
-        """Feed a timer to the machine."""
-        if isinstance(name, LinkTimer):
-            self._react(LinkTimerDue(name))
+    def handle_timer(self, name: Hashable) -> None:  # noqa: ARG002 - there is one
+        """Feed the deadline to the machine."""
+        self._react(LinkTimerDue())
 
     def handle_stop(self) -> None:
         """Close in order; the session has usually said why before."""
@@ -174,8 +174,7 @@ class AgentLink(Supervised):
         TellHealthy: lambda self, _: self.tell_parent(LinkHealthy(self.args.generation)),
         CloseWire: lambda _, effect: effect.wire.close(effect.verdict),
         AbortWire: lambda _, effect: effect.wire.abort(),
-        ArmLink: lambda self, effect: self.start_timer(effect.name, _DURATIONS[effect.name](self.args.settings)),
-        DisarmLink: lambda self, effect: self.cancel_timer(effect.name),
+        ArmLink: lambda self, effect: self.start_timer(DEADLINE, _DURATIONS[effect.name](self.args.settings)),
         EndLink: lambda self, effect: self.exit(None if effect.end is None else Crashed(LinkFailed(effect.end))),
     }
     """How each effect is performed; a test sees that none is missing."""

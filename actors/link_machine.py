@@ -7,7 +7,8 @@
 | Live | Closing, Ended |
 | Closing | Ended |
 
-The effect `EndLink` says why, exactly once.
+Each state has one deadline; the next state's replaces it, so none is ever cancelled (as OTP's state timeouts). The
+effect `EndLink` says why, exactly once.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from actors.effects import (
     CancelDial,
     CloseWire,
     Dial,
-    DisarmLink,
     EndLink,
     LinkEffect,
     LinkTimer,
@@ -71,9 +71,7 @@ class Begin(Struct, frozen=True):
 
 
 class LinkTimerDue(Struct, frozen=True):
-    """A timer of the link is due."""
-
-    name: LinkTimer
+    """The deadline of the present state has passed."""
 
 
 LinkState: TypeAlias = Dialling | Initialising | Live | Closing | Ended
@@ -103,10 +101,10 @@ def _dialling(state: Dialling, event: LinkEvent) -> Reaction:
         case Begin():
             return state, (ArmLink(LinkTimer.DIAL), Dial())
         case WireOpened(wire):
-            return Initialising(wire), (DisarmLink(LinkTimer.DIAL), ArmLink(LinkTimer.READY), SendInit(wire))
+            return Initialising(wire), (ArmLink(LinkTimer.READY), SendInit(wire))
         case WireRefused(end) | WireClosed(end):
             return Ended(), (EndLink(end),)
-        case LinkTimerDue(LinkTimer.DIAL):
+        case LinkTimerDue():
             late = LinkEnd(FailureKind.UNREACHABLE, Phase.DIALLING, detail="not connected in time")
             return Ended(), (CancelDial(), EndLink(late))
         case CloseLink():
@@ -118,11 +116,10 @@ def _dialling(state: Dialling, event: LinkEvent) -> Reaction:
 def _initialising(state: Initialising, event: LinkEvent) -> Reaction:
     match event:
         case WireText(kind, _) if kind in READY_TYPES:
-            ready = (DisarmLink(LinkTimer.READY), ArmLink(LinkTimer.HEALTHY), TellReady(state.wire))
-            return Live(state.wire), ready
+            return Live(state.wire), (ArmLink(LinkTimer.HEALTHY), TellReady(state.wire))
         case WireClosed(end):
             return Ended(), (EndLink(LinkEnd(end.kind, Phase.INITIALISING, end.code, end.detail)),)
-        case LinkTimerDue(LinkTimer.READY):
+        case LinkTimerDue():
             late = LinkEnd(FailureKind.UNREACHABLE, Phase.INITIALISING, detail="session_init was not answered in time")
             return Ended(), (AbortWire(state.wire), EndLink(late))
         case CloseLink():
@@ -135,7 +132,7 @@ def _live(state: Live, event: LinkEvent) -> Reaction:
     match event:
         case WireClosed(end):
             return Ended(), (EndLink(LinkEnd(end.kind, Phase.LIVE, end.code, end.detail)),)
-        case LinkTimerDue(LinkTimer.HEALTHY):
+        case LinkTimerDue():
             return state, (TellHealthy(),)
         case CloseLink():
             return _close(state.wire, event)
@@ -144,19 +141,14 @@ def _live(state: Live, event: LinkEvent) -> Reaction:
 
 
 def _close(wire: AgentWire, order: CloseLink) -> Reaction:
-    return Closing(wire), (
-        DisarmLink(LinkTimer.READY),
-        DisarmLink(LinkTimer.HEALTHY),
-        ArmLink(LinkTimer.CLOSE),
-        CloseWire(wire, order.verdict),
-    )
+    return Closing(wire), (ArmLink(LinkTimer.CLOSE), CloseWire(wire, order.verdict))
 
 
 def _closing(state: Closing, event: LinkEvent) -> Reaction:
     match event:
         case WireClosed():
             return Ended(), (EndLink(),)
-        case LinkTimerDue(LinkTimer.CLOSE):
+        case LinkTimerDue():
             return Ended(), (AbortWire(state.wire), EndLink())
         case _:
             return state, ()

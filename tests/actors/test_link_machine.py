@@ -10,7 +10,6 @@ from actors.effects import (
     CancelDial,
     CloseWire,
     Dial,
-    DisarmLink,
     EndLink,
     LinkTimer,
     SendInit,
@@ -41,14 +40,9 @@ EVENTS = {
     "text": WireText("transcript"),
     "closed": WireClosed(BROKEN),
     "close": CloseLink(Verdict.SWAPPED),
-    **{f"{name}_due": LinkTimerDue(name) for name in LinkTimer},
+    "due": LinkTimerDue(),
 }
-CLOSE = (
-    DisarmLink(LinkTimer.READY),
-    DisarmLink(LinkTimer.HEALTHY),
-    ArmLink(LinkTimer.CLOSE),
-    CloseWire(WIRE, Verdict.SWAPPED),
-)
+CLOSE = (ArmLink(LinkTimer.CLOSE), CloseWire(WIRE, Verdict.SWAPPED))
 
 
 def late(phase, detail):
@@ -57,32 +51,26 @@ def late(phase, detail):
 
 TABLE = {
     ("dialling", "begin"): ("dialling", (ArmLink(LinkTimer.DIAL), Dial())),
-    ("dialling", "opened"): (
-        "initialising",
-        (DisarmLink(LinkTimer.DIAL), ArmLink(LinkTimer.READY), SendInit(WIRE)),
-    ),
+    ("dialling", "opened"): ("initialising", (ArmLink(LinkTimer.READY), SendInit(WIRE))),
     ("dialling", "refused"): ("ended", (EndLink(REFUSED),)),
     ("dialling", "closed"): ("ended", (EndLink(BROKEN),)),
     ("dialling", "close"): ("ended", (CancelDial(), EndLink())),
-    ("dialling", "dial_due"): ("ended", (CancelDial(), late(Phase.DIALLING, "not connected in time"))),
-    ("initialising", "ready"): (
-        "live",
-        (DisarmLink(LinkTimer.READY), ArmLink(LinkTimer.HEALTHY), TellReady(WIRE)),
-    ),
+    ("dialling", "due"): ("ended", (CancelDial(), late(Phase.DIALLING, "not connected in time"))),
+    ("initialising", "ready"): ("live", (ArmLink(LinkTimer.HEALTHY), TellReady(WIRE))),
     ("initialising", "closed"): (
         "ended",
         (EndLink(LinkEnd(FailureKind.BROKEN, Phase.INITIALISING, 1006, "reset")),),
     ),
     ("initialising", "close"): ("closing", CLOSE),
-    ("initialising", "ready_due"): (
+    ("initialising", "due"): (
         "ended",
         (AbortWire(WIRE), late(Phase.INITIALISING, "session_init was not answered in time")),
     ),
     ("live", "closed"): ("ended", (EndLink(BROKEN),)),
     ("live", "close"): ("closing", CLOSE),
-    ("live", "healthy_due"): ("live", (TellHealthy(),)),
+    ("live", "due"): ("live", (TellHealthy(),)),
     ("closing", "closed"): ("ended", (EndLink(),)),
-    ("closing", "close_due"): ("ended", (AbortWire(WIRE), EndLink())),
+    ("closing", "due"): ("ended", (AbortWire(WIRE), EndLink())),
     ("ended", "opened"): ("ended", (AbortWire(WIRE),)),
 }
 
@@ -108,7 +96,7 @@ class Life(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.state, self.log, self.timers = Dialling(), [], set()
+        self.state, self.log, self.waits = Dialling(), [], None
         self.dial = self.wire = "none"
         self.places = [0]
         self.feed(Begin())
@@ -134,9 +122,7 @@ class Life(RuleBasedStateMachine):
                 assert self.wire in {"open", "closing"}
                 self.wire = "gone"
             case ArmLink(name):
-                self.timers.add(name)
-            case DisarmLink(name):
-                self.timers.discard(name)
+                self.waits = name
 
     @initialize(steps=st.integers(0, 3))
     def it_has_come_so_far(self, steps):
@@ -162,12 +148,11 @@ class Life(RuleBasedStateMachine):
         self.wire = "gone"
         self.feed(WireClosed(BROKEN))
 
-    @precondition(lambda self: self.timers)
-    @rule(data=st.data())
-    def time_passes(self, data):
-        name = data.draw(st.sampled_from(sorted(self.timers)))
-        self.timers.discard(name)
-        self.feed(LinkTimerDue(name))
+    @precondition(lambda self: self.waits)
+    @rule()
+    def time_passes(self):
+        self.waits = None
+        self.feed(LinkTimerDue())
 
     @rule(verdict=st.sampled_from(Verdict))
     def owner_closes(self, verdict):
@@ -187,7 +172,7 @@ class Life(RuleBasedStateMachine):
         if isinstance(self.state, Ended):
             assert (self.dial, self.wire) in {("over", "none"), ("over", "gone")}
         elif not isinstance(self.state, Live):
-            assert DEADLINES[type(self.state)] in self.timers
+            assert self.waits is DEADLINES[type(self.state)]
 
 
 TestLife = Life.TestCase
