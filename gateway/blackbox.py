@@ -143,7 +143,7 @@ class Recorder:
         if self._words:
             self.note(event)
         else:
-            row = {"event": _name(CallerSent), "message_type": event.message["type"], "message_length": size}
+            row = {"event": _snake("CallerSent"), "message_type": event.message["type"], "message_length": size}
             self._keep(row)
 
     def _keep(self, kept: object) -> None:
@@ -291,13 +291,13 @@ def _wrong(event: object) -> str:
 
 
 @cache
-def _name(kind: type) -> str:
-    return _CAMEL.sub("_", kind.__name__).lower()
+def _snake(name: str) -> str:
+    return _CAMEL.sub("_", name).lower()
 
 
 def _described(event: object, *, words: bool) -> dict[str, object]:
     """Name an event and its plain values; words by their length, or masked."""
-    row: dict[str, object] = {"event": _name(type(event))}
+    row: dict[str, object] = {"event": _snake(type(event).__name__)}
     match event:
         case SwapEnded(receipt=receipt):
             return row | {
