@@ -58,6 +58,7 @@ from gateway.tracing import Tracing, langfuse, otlp
 from gateway.trends import Trends
 from supervisor.backoff import Backoff
 from supervisor.messages import Runtime, Start, Started, Stop, TerminateChild, ToPath
+from supervisor.names import Names
 from supervisor.system_base import AsyncioSystemBase, actor_system
 
 if TYPE_CHECKING:
@@ -146,6 +147,7 @@ class Gateway:
         self._documents = MemoryStore(max_documents=settings.store_documents)  # outlives its actor
         self._started = self.ports.now()
         self._parts = _Parts()
+        self._names = Names()
         self._reviving: asyncio.Task[None] | None = None
         self.live = self._live()
         self._began_ms = int(self.ports.wall() * 1000)
@@ -227,7 +229,7 @@ class Gateway:
         self._parts.node = self.system.createActor(spec.actor)
         ended = telemetry.WhenEnded(NODE, self._revive)
         sinks = (telemetry.SupervisionLog(), self.meters, self.chronicle, self.live, ended)
-        start = Start(NODE, NODE, 1, spec.args, Runtime(sink=telemetry.Sinks(sinks)))
+        start = Start(NODE, NODE, 1, spec.args, Runtime(sink=telemetry.Sinks(sinks), names=self._names))
         answer = await self.base.ask_async(self._node, start, START_S)
         if not isinstance(answer, Started):
             raise StartError(f"the supervisor tree did not start: {answer}")
@@ -267,7 +269,7 @@ class Gateway:
         secret = settings.resume_secret.get_secret_value().encode() if settings.resume_secret else secrets.token_bytes()
         tokens = ResumeTokens(secret, settings.resume_ttl_s, self.ports.wall)
         reception = Reception(
-            self.base, self._node, self.ports, settings.session, self.observe, tokens, meter=self._meter
+            self.base, self._node, self._names, self.ports, settings.session, self.observe, tokens, meter=self._meter
         )
         reception.calls.on_gone = self._call_over
         return reception

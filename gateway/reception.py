@@ -18,7 +18,7 @@ from gateway.close_codes import TO_CALLER
 from gateway.relay import CallerRelay, Ended
 from gateway.resume import Claim, Elsewhere, Live, LiveCalls, ResumeTokens, Taken, Void
 from gateway.stash import Stash
-from supervisor.messages import ChildRefused, NoSuchChild, StartChild, ToPath
+from supervisor.messages import ChildRefused, Forwarded, NoSuchChild, StartChild, ToPath
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gateway.call_meter import CallMeter
     from gateway.client_socket import ClientSocket
     from gateway.front_door import RequestHead
+    from supervisor.names import Names
     from supervisor.system_base import AsyncioSystemBase
 
 RECALL_S = 2.0  # the store answers from memory or a local file; the caller is waiting
@@ -53,6 +54,7 @@ class Reception:
         self,
         base: AsyncioSystemBase,
         node: ActorAddress,
+        names: Names,
         ports: Ports,
         settings: SessionSettings,
         tracer: Tracer,
@@ -64,6 +66,7 @@ class Reception:
         self._meter = meter
         self._base = base
         self._node = node
+        self._names = names
         self._ports = ports
         self._settings = settings
         self._tracer = tracer
@@ -127,8 +130,12 @@ class Reception:
         relay = start.relay
         self._starting[relay.session_id] = start
         args = SessionArgs(relay.session_id, relay, self._ports, self._settings, self._tracer, call=start.call)
-        message = StartChild(session_spec(args))
-        self._base.tell(self._node, ToPath(SESSIONS_PATH, message, self._answers.address))
+        message, me = StartChild(session_spec(args)), self._answers.address
+        sessions = self._names.find(SESSIONS_PATH)
+        if sessions is None:
+            self._base.tell(self._node, ToPath(SESSIONS_PATH, message, me))  # which says that nobody is there
+        else:
+            self._base.tell(sessions, Forwarded(message, me))
 
     async def _take_up(self, relay: CallerRelay, claim: Claim) -> None:
         """Go on where another session, perhaps of another process, ended; begin anew where nothing is known."""

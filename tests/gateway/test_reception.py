@@ -11,7 +11,7 @@ import websockets
 
 from actors.topology import SESSIONS_PATH
 from gateway import reception
-from supervisor.messages import StartChild, TerminateChild, ToPath
+from supervisor.messages import Forwarded, StartChild, TerminateChild, ToPath
 from tests.gateway.test_calls import PATIENCE_S, Agent, eventually, register, running, said, until
 from tests.gateway.test_resume import connected, dial, serving
 
@@ -28,7 +28,7 @@ class Held:
         return getattr(self._base, name)
 
     def tell(self, to, message):
-        if isinstance(message, ToPath) and isinstance(message.message, StartChild):
+        if isinstance(message, ToPath | Forwarded) and isinstance(message.message, StartChild):
             self.waiting.append((to, message))
         else:
             self._base.tell(to, message)
