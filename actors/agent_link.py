@@ -143,10 +143,7 @@ class AgentLink(Supervised):
     def _react(self, event: LinkEvent) -> None:
         self.state, effects = link_machine.step(self.state, event)
         for effect in effects:
-            self._perform(effect)
-
-    def _perform(self, effect: LinkEffect) -> None:
-        self._PERFORMED[type(effect)](self, effect)
+            self._PERFORMED[type(effect)](self, effect)
 
     def _dial(self, _: Dial) -> None:
         parent = str(self.args.init.get("traceparent", ""))

@@ -204,10 +204,7 @@ class SessionActor(Parent):
         moment = Moment(ports.now(), int(ports.wall() * 1000), ports.random())
         self.state, wanted = session_machine.step(self.state, event, moment)
         for effect in wanted:
-            self._perform(effect)
-
-    def _perform(self, effect: fx.SessionEffect) -> None:
-        self._PERFORMED[type(effect)](self, effect)
+            self._PERFORMED[type(effect)](self, effect)
 
     def _pick(self, wish: fx.Pick) -> None:
         holder, urgency = self._holder(wish.generation), self._urgency() if wish.redial else None

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
-from actors import failover, session_parking, session_swaps, session_words, standby
+from actors import failover, session_parking, session_words, standby
 from actors.effects import CancelTimer, Emit, Hold, MarkHealthy, Release, Repeat, Timer, ToCaller
 from actors.failover import TABLE, Cause, Fault
 from actors.link_end import FailureKind, LinkEnd, LinkFailed, Phase
 from actors.receipt import SwapReason
-from actors.registry_messages import InstanceGone, InstancePicked, NoInstance, PickQueued, StandbyRecalled
 from actors.session_end import close, end, finish, finish_if_closed, record_cause
 from actors.session_events import LinkEnded, LinkLost
 from actors.session_state import Stage
@@ -23,26 +22,10 @@ from supervisor.reasons import Crashed, ExitReason
 if TYPE_CHECKING:
     from actors.ids import AgentId, Generation, Instance
     from actors.messages import AgentReported, LinkHealthy
-    from actors.session_state import Current, LinkExited, Reaction, RegistrySays
+    from actors.registry_messages import InstanceGone
+    from actors.session_state import Current, LinkExited, Reaction
 
 _DIALLED = frozenset({Step.DIALLING, Step.CUTTING_OVER})
-
-
-def handle_registry(r: Reaction, event: RegistrySays) -> None:
-    """The registry answers a wish, or has something to say by itself."""
-    match event:
-        case InstancePicked():
-            session_swaps.handle_picked(r, event)
-        case PickQueued():
-            session_swaps.handle_queued(r, event)
-        case NoInstance():
-            session_swaps.handle_none(r, event)
-        case StandbyRecalled():
-            standby.handle_recalled(r, event)
-        case InstanceGone():
-            handle_gone(r, event)
-        case _:
-            assert_never(event)
 
 
 def handle_exit(r: Reaction, event: LinkExited) -> None:

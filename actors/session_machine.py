@@ -22,6 +22,7 @@ from actors import (
     session_requests,
     session_swaps,
     session_words,
+    standby,
 )
 from actors import memory as memories
 from actors.effects import CancelTimer, Emit, ForwardText, SaveMemory, SessionEffect, StartTimer, Timer, ToAgent
@@ -227,11 +228,14 @@ def _timer_due(r: Reaction, event: TimerDue) -> None:
 
 _CALLER = (CallerChose, CallerText, CallerSpoke, CallerStoppedSpeaking, CallerConfigured, CallerSent)
 _AGENT = (ToolUsed, ToolReturned, HandoffRequested, MemoryOffered, TranscriptSeen, AgentReported)
-_REGISTRY = (InstancePicked, PickQueued, NoInstance, StandbyRecalled, InstanceGone)
 _REACTIONS: dict[type[SessionInput], Callable[[Reaction, Any], None]] = {
     **dict.fromkeys(_CALLER, _caller),
     **dict.fromkeys(_AGENT, _agent),
-    **dict.fromkeys(_REGISTRY, session_links.handle_registry),
+    InstancePicked: session_swaps.handle_picked,
+    PickQueued: session_swaps.handle_queued,
+    NoInstance: session_swaps.handle_none,
+    StandbyRecalled: standby.handle_recalled,
+    InstanceGone: session_links.handle_gone,
     CallerGone: session_parking.handle_gone,
     CallerReturned: session_parking.handle_returned,
     TakenUp: lambda r, _: session_parking.take_up(r),

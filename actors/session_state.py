@@ -206,8 +206,3 @@ class Reaction:
     def do(self, *effects: SessionEffect) -> None:
         """Ask for effects."""
         self.effects.extend(effects)
-
-    def next_generation(self) -> Generation:
-        """Take the next number."""
-        self.set(generation=Generation(self.state.generation + 1))
-        return self.state.generation

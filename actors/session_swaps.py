@@ -53,7 +53,6 @@ def begin(r: Reaction, order: Order, *, avoid: str = "") -> None:
         r.do(StartTimer(Timer.SWAP, r.state.settings.swap_s))
     elif r.state.silent_since is None:
         be_patient(r)
-    r.set(swap=swap)
     pick(r, swap)
 
 
@@ -65,8 +64,8 @@ def be_patient(r: Reaction) -> None:
 
 def pick(r: Reaction, swap: Swap) -> None:
     """Ask the registry for an instance."""
-    generation = r.next_generation()
-    r.set(swap=swap.pick(generation))
+    generation = Generation(r.state.generation + 1)
+    r.set(generation=generation, swap=swap.pick(generation))
     redial = r.state.current is None and (swap.order.reason is SwapReason.FAILOVER or swap.dials > 0)
     only = swap.order.only if r.state.current is not None else ""  # who has no agent takes whom he can get
     r.do(Pick(generation, swap.target, swap.tried | r.state.barred, redial, only=only), StartTimer(Timer.PICK, PICK_S))
@@ -95,9 +94,8 @@ def handle_picked(r: Reaction, event: InstancePicked) -> None:
         leave_turns(r, swap)
         r.set(current=None)
         be_patient(r)
-    swap = swap.picked(event.instance, must_close=is_closing(r, event.instance))
-    r.set(swap=swap)
-    if swap.step is Step.CLOSING:
+    if is_closing(r, event.instance):
+        r.set(swap=swap.closing(event.instance))
         r.do(StartTimer(Timer.CLOSING, r.state.settings.close_s + CLOSE_MARGIN_S))
     else:
         dial(r, swap, event.instance)
@@ -105,17 +103,18 @@ def handle_picked(r: Reaction, event: InstancePicked) -> None:
 
 def is_closing(r: Reaction, instance: Instance) -> bool:
     """A link of ours to that instance has not ended yet: agents key their state by session id, not by socket."""
-    return any(leaving.url == instance.url for _, leaving in r.state.closing)
+    closing = r.state.closing
+    return bool(closing) and any(leaving.url == instance.url for _, leaving in closing)
 
 
 def dial(r: Reaction, swap: Swap, instance: Instance) -> None:
     """Start the link."""
-    place = (r.state.id, swap.target, instance.url, swap.generation, swap.order.reason.value)
+    place = (r.state.id, swap.target, instance.url, swap.generation, swap.order.reason)
     if swap.routed != swap.target:
         r.do(Emit(Routed(*place)))
-    r.do(Emit(LinkDialled(*place)))
-    r.set(swap=swap.dialled())
-    r.do(StartLink(swap.generation, instance, session_words.session_init(r.state, swap)))
+    r.set(swap=swap.dialled(instance))
+    init = session_words.session_init(r.state, swap)
+    r.do(Emit(LinkDialled(*place)), StartLink(swap.generation, instance, init))
 
 
 def handle_none(r: Reaction, event: NoInstance) -> None:

@@ -12,13 +12,13 @@ from msgspec.structs import replace
 
 from actors import session_words
 from actors.effects import Emit, Pick, Release, StartLink, StartTimer, Timer
+from actors.ids import Generation
 from actors.session_end import close_standby
 from actors.session_events import LinkDialled, LinkEnded, Routed
 from actors.session_state import Stage, Standby
 from actors.swap import Step
 
 if TYPE_CHECKING:
-    from actors.ids import Generation
     from actors.link_end import FailureKind
     from actors.messages import LinkHealthy, LinkReady
     from actors.registry_messages import InstanceGone, InstancePicked, NoInstance, StandbyRecalled
@@ -36,8 +36,8 @@ def wish(r: Reaction) -> None:
         return
     if state.current is None or state.swap is not None or state.is_parked:
         return
-    generation = r.next_generation()
-    r.set(standby=Standby(generation))
+    generation = Generation(state.generation + 1)
+    r.set(generation=generation, standby=Standby(generation))
     exclude = state.barred | {state.current.instance.url}
     r.do(Pick(generation, state.agent, exclude, standby=True))
 

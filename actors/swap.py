@@ -95,13 +95,13 @@ class Swap(Struct, frozen=True):
         """Ask for an instance, under a new generation."""
         return replace(self, step=Step.PICKING, generation=generation, instance=None)
 
-    def picked(self, instance: Instance, *, must_close: bool) -> Swap:
-        """An instance was found; ``must_close``: the old link to the same one has to go first."""
-        return replace(self, step=Step.CLOSING if must_close else Step.DIALLING, instance=instance)
+    def closing(self, instance: Instance) -> Swap:
+        """An instance was found, and the old link to the same one has to go first."""
+        return replace(self, step=Step.CLOSING, instance=instance)
 
-    def dialled(self) -> Swap:
+    def dialled(self, instance: Instance) -> Swap:
         """The link is being started."""
-        return replace(self, step=Step.DIALLING, dials=self.dials + 1, routed=self.target)
+        return replace(self, step=Step.DIALLING, instance=instance, dials=self.dials + 1, routed=self.target)
 
     def failed(self, row: Row, url: str, after_s: float) -> Swap:
         """A link ended before the cut-over, or the current one did: how to go on is in ``row``."""
