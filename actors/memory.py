@@ -28,6 +28,7 @@ MAX_VALUE = 8 * 1024
 """Of one value that an agent gives with a hand-off or a check, as JSON; a larger one is not taken."""
 
 _CARRIED = ("userName", "account", "sortCode", "lastUserMessage", "taskCompleted")
+_BEGINNING = frozenset({"verified", "lastAgent", "interactionMode"})
 _FACTS = ("verified", "userName", "account", "sortCode")
 _SECRET = frozenset({"account", "sortCode", "providedAccount", "providedSortCode", "graphState", "lastUserMessage"})
 
@@ -39,6 +40,11 @@ class MemoryFull(ValueError):  # noqa: N818 - names the state, as the caller of 
 def initial(agent: AgentId) -> Memory:
     """Begin the memory of a session that starts with ``agent``."""
     return {"verified": False, "lastAgent": agent}
+
+
+def is_new(memory: Mapping[str, object]) -> bool:
+    """Whether nothing has been learned yet: it is what a session begins with."""
+    return memory.keys() <= _BEGINNING and memory.get("verified") is False
 
 
 def patch(memory: Mapping[str, object], change: Mapping[str, object]) -> Memory:

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from actors import effects as fx
 from actors import failover, session_end, session_machine
 from actors.agent_link import AgentLink, LinkArgs
-from actors.call import Call
 from actors.ids import FALLBACK_AGENT, AgentId, Generation, SessionId
 from actors.messages import (
     CloseLink,
@@ -60,6 +59,7 @@ if TYPE_CHECKING:
 
     from thespian.actors import ActorAddress
 
+    from actors.call import Call
     from actors.ports import Ports, Relay, SessionSettings, Tracer
     from supervisor.children import Child
 
@@ -164,7 +164,7 @@ class SessionActor(Parent):
                 verdict = Verdict.SHUTDOWN if isinstance(reason, Shutdown) else Verdict.OUR_BUG
                 self._trace(session_end.end_record(self.state, verdict, args.ports.now()))
                 if self.state.stage is Stage.OPEN:  # whoever takes the call up must know which texts were taken
-                    self.send_to(args.store, self._save_call(Call(self.state.agent, whole=False), counted=True))
+                    self.send_to(args.store, self._save_call(session_end.call_so_far(self.state), counted=True))
             self.send_to(args.registry, ForgetHolders(args.session_id))
 
     def restarts_left(self) -> int:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from actors import memory as memories
 from actors import session_words
 from actors.call import Call
 from actors.effects import (
@@ -103,7 +104,12 @@ def abandon_swap(r: Reaction, outcome: Outcome, verdict: Verdict) -> None:
 
 def remember_agent(r: Reaction) -> None:
     """Keep whom the caller is with, lest this session crashes: what is unanswered then may be answered by now."""
-    r.do(SaveCall(Call(r.state.agent, whole=False)))
+    r.do(SaveCall(call_so_far(r.state)))
+
+
+def call_so_far(state: Session) -> Call:
+    """What is kept of a call that goes on; of its memory only what no document of its own has."""
+    return Call(state.agent, memory=state.memory if memories.is_new(state.memory) else {}, whole=False)
 
 
 def remember_call(r: Reaction) -> None:

@@ -76,9 +76,14 @@ def step(state: Session, event: SessionInput, moment: Moment) -> tuple[Session, 
     """React to one event; what a state does not know has no effect."""
     r = Reaction(state, moment)
     _REACTIONS[type(event)](r, event)
-    if r.state.memory is not state.memory and r.state.stage is Stage.OPEN:
+    if r.state.memory is not state.memory and r.state.stage is Stage.OPEN and not _has_begun(state, r.state):
         r.do(SaveMemory(r.state.memory))
     return r.state, tuple(r.effects)
+
+
+def _has_begun(before: Session, state: Session) -> bool:
+    """The session has begun, and that is all: its memory is kept with the call, as soon as there is one."""
+    return before.stage is Stage.WAITING and memories.is_new(state.memory)
 
 
 # --- the caller ----------------------------------------------------------------------------------------------------

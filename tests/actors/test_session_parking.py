@@ -151,6 +151,31 @@ def test_who_takes_up_a_call_whose_session_may_still_live_or_has_crashed_is_told
     assert second.relay.told("status")[-1]["memory"] == "partial"
 
 
+@pytest.mark.parametrize("crashes", [False, True])
+def test_a_memory_without_anything_learned_is_kept_with_the_call(live, crashes):
+    if crashes:
+        live.tell_sessions(KillChild(SESSION))
+    assert ("memories", SESSION) not in live.shelf.saved
+    document, _ = live.shelf.saved["calls", SESSION]
+    second = World(BANK, call=read_call(document, {}))
+    second.stage.run()
+    assert second.wire.init["memory"] == {"verified": False, "lastAgent": "banking"}
+    assert second.wire.init["restored"] == "partial"  # there may be texts that are not known
+
+
+def test_a_memory_that_has_a_document_of_its_own_is_not_kept_twice(live):
+    live.caller(CallerText("my balance"), LOST)
+    document, _ = live.shelf.saved["calls", SESSION]
+    assert "memory" not in document
+    assert live.shelf.saved["memories", SESSION][0]["lastUserMessage"] == "my balance"
+
+
+def test_the_first_words_are_kept_at_once():
+    world = World(BANK)
+    world.caller(CallerText("my balance"))
+    assert world.shelf.saved["memories", SESSION][0]["lastUserMessage"] == "my balance"
+
+
 def test_a_call_whose_memory_the_store_has_lost_goes_on_and_both_sides_know():
     world = World(BANK, call=Call(AgentId("banking")))
     world.stage.run()
