@@ -8,8 +8,9 @@ import time
 from collections import OrderedDict
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+import msgspec
 from loguru import logger
 
 from actors.ports import StoreFailed
@@ -22,6 +23,7 @@ MAX_DOCUMENTS = 50_000
 SWEEP_S = 60.0
 """How often what has expired leaves the file; it is not served meanwhile."""
 
+_JSON: Final = msgspec.json.Encoder()
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS kept (collection TEXT, key TEXT, expires REAL, body TEXT, PRIMARY KEY (collection, key));
 CREATE INDEX IF NOT EXISTS oldest ON kept (collection);
@@ -50,7 +52,7 @@ class MemoryStore:
 
     def save(self, collection: str, key: str, document: Mapping[str, object], ttl_s: float | None = None) -> None:
         """Write one document, replacing it. Raises ``TypeError`` for what is no JSON."""
-        body = json.dumps(document)
+        body = _JSON.encode(document).decode()
         documents = self._collections.setdefault(collection, OrderedDict())
         documents[key] = (None if ttl_s is None else self._now() + ttl_s, body)
         documents.move_to_end(key)
@@ -96,7 +98,7 @@ class SqliteStore:
 
     def save(self, collection: str, key: str, document: Mapping[str, object], ttl_s: float | None = None) -> None:
         """Write one document, replacing it. Raises ``TypeError`` for what is no JSON."""
-        body = json.dumps(document)
+        body = _JSON.encode(document).decode()
         with _failing():
             self._save(collection, key, body, ttl_s)
 
