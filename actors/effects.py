@@ -22,11 +22,8 @@ if TYPE_CHECKING:
 class Timer(StrEnum):
     """The named timers of a session."""
 
-    PICK = "pick"
-    BACKOFF = "backoff"
-    CLOSING = "closing"
     SWAP = "swap"
-    PATIENCE = "patience"
+    """The present step of the swap, or all of it, has lasted long enough: one timer, for a swap is in one step."""
     PARK = "park"
     LINGER = "linger"
     GATE = "gate"

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from actors.swap import Swap
 
 END_MARGIN_S = 1.0  # beyond the closing handshakes' own bound: then the session ends without waiting for anybody
-_CANCEL_SWAP = tuple(map(CancelTimer, (Timer.PICK, Timer.BACKOFF, Timer.CLOSING, Timer.SWAP, Timer.PATIENCE)))
 _CANCEL_ALL = tuple(map(CancelTimer, Timer))
 _FOR_GOOD = frozenset({Verdict.CALLER_LEFT, Verdict.ENDED_BY_OPERATOR})
 """Ends after which nobody takes the call up again."""
@@ -99,7 +98,7 @@ def abandon_swap(r: Reaction, outcome: Outcome, verdict: Verdict) -> None:
     since = r.state.silent_since
     settle(r, swap, outcome, 0 if since is None else round((r.moment.now - since) * 1000))
     r.set(swap=None)
-    r.do(*_CANCEL_SWAP)
+    r.do(CancelTimer(Timer.SWAP))
 
 
 def remember_agent(r: Reaction) -> None:

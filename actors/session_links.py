@@ -7,14 +7,25 @@ from typing import TYPE_CHECKING, assert_never
 from msgspec.structs import replace
 
 from actors import failover, session_parking, session_words, standby
-from actors.effects import CancelTimer, Emit, Hold, MarkHealthy, Release, Repeat, Timer, ToCaller
+from actors.effects import Emit, Hold, MarkHealthy, Release, Repeat, Timer, ToCaller
 from actors.failover import TABLE, Cause, Fault
 from actors.link_end import FailureKind, LinkEnd, LinkFailed, Phase
 from actors.receipt import SwapReason
 from actors.session_end import close, end, finish, finish_if_closed, record_cause
 from actors.session_events import LinkEnded, LinkLost
 from actors.session_state import Stage
-from actors.session_swaps import be_patient, begin, dial, follow, go_back, is_closing, leave_turns, pick
+from actors.session_swaps import (
+    be_patient,
+    begin,
+    dial,
+    follow,
+    go_back,
+    is_closing,
+    last_moment,
+    leave_turns,
+    pick,
+    wait,
+)
 from actors.swap import MAX_DIALS_BEFORE_RETURN, Order, Step, Swap
 from actors.verdict import Verdict
 from supervisor.reasons import Crashed, ExitReason
@@ -25,6 +36,7 @@ if TYPE_CHECKING:
     from actors.registry_messages import InstanceGone
     from actors.session_state import Current, LinkExited, Reaction
 
+EARLY_S = 0.01  # as much as a timer may be early: clocks round differently
 _DIALLED = frozenset({Step.DIALLING, Step.CUTTING_OVER})
 
 
@@ -55,7 +67,6 @@ def _closed(r: Reaction, generation: Generation) -> None:
     r.do(Release(generation, gone[0]))
     swap = r.state.swap
     if swap is not None and swap.step is Step.CLOSING and swap.instance and not is_closing(r, swap.instance):
-        r.do(CancelTimer(Timer.CLOSING))
         dial(r, swap, swap.instance)
 
 
@@ -70,7 +81,7 @@ def _lose(r: Reaction, current: Current, reason: ExitReason) -> None:
     be_patient(r)
     if swap is not None:  # it is the recovery, too
         leave_turns(r, swap)
-        r.do(CancelTimer(Timer.SWAP))
+        wait(r, swap)
         if _cause(reason) in failover.BARRING:
             r.set(barred=r.state.barred | {current.instance.url})
         return
@@ -159,20 +170,35 @@ def handle_gone(r: Reaction, event: InstanceGone) -> None:
         begin(r, order, avoid=event.instance.url)
 
 
-def handle_swap_timer(r: Reaction, name: Timer) -> None:
-    """A deadline of a swap, or of the session's end."""
-    swap = r.state.swap
+def _swap_due(r: Reaction) -> None:
+    """The swap's timer: its whole time is over, or that of its step."""
+    swap, now = r.state.swap, r.moment.now + EARLY_S
+    if swap is None:
+        return
+    if now >= last_moment(r, swap):
+        _give_in(r, swap)
+    elif now < swap.due:
+        wait(r, swap)  # it is waited for longer by now
+    elif swap.step is Step.CLOSING and swap.instance is not None:
+        dial(r, swap, swap.instance)
+    else:
+        pick(r, swap)
+
+
+def _give_in(r: Reaction, swap: Swap) -> None:
+    if r.state.current is not None:
+        go_back(r, swap, f"{swap.target} did not answer in time")
+    elif r.state.is_parked:
+        session_parking.leave_link(r)
+    else:
+        end(r, Verdict.NO_AGENT)
+
+
+def handle_timer(r: Reaction, name: Timer) -> None:
+    """A deadline of a swap, of a caller who is away, or of the session's end."""
     match name:
-        case Timer.PICK if swap is not None and swap.step is Step.PICKING:
-            pick(r, swap)
-        case Timer.BACKOFF if swap is not None and swap.step is Step.BACKING_OFF:
-            pick(r, swap)
-        case Timer.CLOSING if swap is not None and swap.step is Step.CLOSING and swap.instance is not None:
-            dial(r, swap, swap.instance)
-        case Timer.SWAP if swap is not None:
-            go_back(r, swap, f"{swap.target} did not answer in time")
-        case Timer.PATIENCE if r.state.current is None:
-            (session_parking.leave_link(r) if r.state.is_parked else end(r, Verdict.NO_AGENT))
+        case Timer.SWAP:
+            _swap_due(r)
         case Timer.LINGER if r.state.is_parked:
             session_parking.leave_link(r)
         case Timer.PARK if r.state.is_parked:
@@ -181,16 +207,7 @@ def handle_swap_timer(r: Reaction, name: Timer) -> None:
             standby.wish(r)
         case Timer.END:
             finish(r)
-        case (
-            Timer.PICK
-            | Timer.BACKOFF
-            | Timer.CLOSING
-            | Timer.SWAP
-            | Timer.PATIENCE
-            | Timer.PARK
-            | Timer.LINGER
-            | Timer.GATE
-        ):
+        case Timer.PARK | Timer.LINGER | Timer.GATE:
             pass  # void: the session has moved on
         case _:
             assert_never(name)

@@ -228,7 +228,7 @@ def _timer_due(r: Reaction, event: TimerDue) -> None:
     if event.name is Timer.GATE:
         _gate_due(r)
     else:
-        session_links.handle_swap_timer(r, event.name)
+        session_links.handle_timer(r, event.name)
 
 
 _CALLER = (CallerChose, CallerText, CallerSpoke, CallerStoppedSpeaking, CallerConfigured, CallerSent)

@@ -63,8 +63,9 @@ def handle_returned(r: Reaction, _: CallerReturned) -> None:
     standby.wish_later(r)
     if state.current is None and state.swap is None:
         reopen(r)
-    elif state.current is None:
+    elif state.current is None and state.swap is not None:
         session_swaps.be_patient(r)
+        session_swaps.wait(r, state.swap)
 
 
 def take_up(r: Reaction) -> None:
@@ -93,5 +94,5 @@ def lose_link(r: Reaction) -> None:
     """There is no link any more, and none is opened before the caller is back."""
     repeated = r.state.turns.repeated()
     r.set(current=None, gate=None, silent_since=None, turns=r.state.turns.agent_lost())
-    r.do(CancelTimer(Timer.PATIENCE), CancelTimer(Timer.GATE))
+    r.do(CancelTimer(Timer.GATE))
     r.do(Hold(), Repeat(repeated))

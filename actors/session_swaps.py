@@ -49,9 +49,7 @@ def begin(r: Reaction, order: Order, *, avoid: str = "") -> None:
     if order.reason is SwapReason.HANDOFF and order.note != VERIFIED_REASON:
         r.set(turns=r.state.turns.handed_over(r.moment.now))
     r.do(Hold())
-    if r.state.current is not None:
-        r.do(StartTimer(Timer.SWAP, r.state.settings.swap_s))
-    elif r.state.silent_since is None:
+    if r.state.current is None and r.state.silent_since is None:
         be_patient(r)
     pick(r, swap)
 
@@ -59,23 +57,37 @@ def begin(r: Reaction, order: Order, *, avoid: str = "") -> None:
 def be_patient(r: Reaction) -> None:
     """No agent is there from now on; the caller is held for so long and no longer."""
     r.set(silent_since=r.moment.now)
-    r.do(StartTimer(Timer.PATIENCE, r.state.settings.patience_s))
+
+
+def wait(r: Reaction, swap: Swap) -> None:
+    """Go on with the swap in its present step, until that or the whole has lasted long enough."""
+    r.set(swap=swap)
+    r.do(StartTimer(Timer.SWAP, min(swap.due, last_moment(r, swap)) - r.moment.now))
+
+
+def last_moment(r: Reaction, swap: Swap) -> float:
+    """When the caller, who hears nobody, or the old agent, who waits, has waited long enough."""
+    state = r.state
+    if state.current is None and state.silent_since is not None:
+        return state.silent_since + state.settings.patience_s
+    return swap.order.began + state.settings.swap_s
 
 
 def pick(r: Reaction, swap: Swap) -> None:
     """Ask the registry for an instance."""
     generation = Generation(r.state.generation + 1)
-    r.set(generation=generation, swap=swap.pick(generation))
+    r.set(generation=generation)
+    wait(r, swap.pick(generation, r.moment.now + PICK_S))
     redial = r.state.current is None and (swap.order.reason is SwapReason.FAILOVER or swap.dials > 0)
     only = swap.order.only if r.state.current is not None else ""  # who has no agent takes whom he can get
-    r.do(Pick(generation, swap.target, swap.tried | r.state.barred, redial, only=only), StartTimer(Timer.PICK, PICK_S))
+    r.do(Pick(generation, swap.target, swap.tried | r.state.barred, redial, only=only))
 
 
 def handle_queued(r: Reaction, event: PickQueued) -> None:
     """The registry lets us wait for our turn."""
     swap = r.state.swap
     if swap is not None and swap.step is Step.PICKING and swap.generation == event.request:
-        r.do(StartTimer(Timer.PICK, PICK_S + event.expected_s))
+        wait(r, swap.queued(r.moment.now + PICK_S + event.expected_s))
 
 
 def handle_picked(r: Reaction, event: InstancePicked) -> None:
@@ -87,7 +99,6 @@ def handle_picked(r: Reaction, event: InstancePicked) -> None:
     if swap is None or swap.step is not Step.PICKING or swap.generation != event.request:
         r.do(Release(Generation(event.request), event.instance))
         return
-    r.do(CancelTimer(Timer.PICK))
     current = r.state.current
     if current is not None and current.instance.url == event.instance.url:
         close(r, current.generation, current.instance)
@@ -95,8 +106,7 @@ def handle_picked(r: Reaction, event: InstancePicked) -> None:
         r.set(current=None)
         be_patient(r)
     if is_closing(r, event.instance):
-        r.set(swap=swap.closing(event.instance))
-        r.do(StartTimer(Timer.CLOSING, r.state.settings.close_s + CLOSE_MARGIN_S))
+        wait(r, swap.closing(event.instance, r.moment.now + r.state.settings.close_s + CLOSE_MARGIN_S))
     else:
         dial(r, swap, event.instance)
 
@@ -112,7 +122,7 @@ def dial(r: Reaction, swap: Swap, instance: Instance) -> None:
     place = (r.state.id, swap.target, instance.url, swap.generation, swap.order.reason)
     if swap.routed != swap.target:
         r.do(Emit(Routed(*place)))
-    r.set(swap=swap.dialled(instance))
+    wait(r, swap.dialled(instance))
     init = session_words.session_init(r.state, swap)
     r.do(Emit(LinkDialled(*place)), StartLink(swap.generation, instance, init))
 
@@ -125,7 +135,6 @@ def handle_none(r: Reaction, event: NoInstance) -> None:
     swap = r.state.swap
     if swap is None or swap.step is not Step.PICKING or swap.generation != event.request:
         return
-    r.do(CancelTimer(Timer.PICK))
     on_fallback = swap.target == FALLBACK_AGENT
     if r.state.current is not None:
         whom = swap.order.only or swap.target
@@ -141,8 +150,7 @@ def handle_none(r: Reaction, event: NoInstance) -> None:
 
 
 def _back_off(r: Reaction, swap: Swap, seconds: float) -> None:
-    r.set(swap=swap.backing_off())
-    r.do(StartTimer(Timer.BACKOFF, seconds))
+    wait(r, swap.backing_off(r.moment.now + seconds))
 
 
 def follow(r: Reaction, swap: Swap, reason: ExitReason, url: str) -> None:
@@ -238,7 +246,6 @@ def go_back(r: Reaction, swap: Swap, error: str) -> None:
         return
     leave_next(r, swap)
     r.set(swap=swap.returning(error))
-    r.do(CancelTimer(Timer.PICK), CancelTimer(Timer.CLOSING))
     r.do(CutOver(current.generation, current.wire, current.instance))
 
 
@@ -263,7 +270,7 @@ def _finish_swap(r: Reaction, swap: Swap, current: Current, replayed: Replayed) 
     gap_ms = 0 if silent_since is None else round((r.moment.now - silent_since) * 1000)
     if old is not None:
         close(r, old.generation, old.instance)
-    r.do(CancelTimer(Timer.SWAP), CancelTimer(Timer.PATIENCE))
+    r.do(CancelTimer(Timer.SWAP))
     if swap.order.reason in {SwapReason.FAILOVER, SwapReason.RESUME}:
         r.do(ToCaller(session_words.restored(r.state, swap, replayed)))
     settle(r, swap, Outcome.FELL_BACK if swap.fell_back else Outcome.DONE, gap_ms, replayed)

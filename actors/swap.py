@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from math import inf
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -73,6 +74,8 @@ class Swap(Struct, frozen=True):
     target: AgentId
     generation: Generation
     step: Step = Step.PICKING
+    due: float = inf
+    """When the step is over without an answer; a link that is dialled has deadlines of its own."""
     instance: Instance | None = None
     dials: int = 0
     routed: AgentId | None = None
@@ -91,26 +94,31 @@ class Swap(Struct, frozen=True):
         """It leads to another agent than the one asked for."""
         return self.target != self.order.target
 
-    def pick(self, generation: Generation) -> Swap:
+    def pick(self, generation: Generation, due: float = inf) -> Swap:
         """Ask for an instance, under a new generation."""
-        return replace(self, step=Step.PICKING, generation=generation, instance=None)
+        return replace(self, step=Step.PICKING, due=due, generation=generation, instance=None)
 
-    def closing(self, instance: Instance) -> Swap:
+    def queued(self, due: float) -> Swap:
+        """The answer will take longer."""
+        return replace(self, due=due)
+
+    def closing(self, instance: Instance, due: float) -> Swap:
         """An instance was found, and the old link to the same one has to go first."""
-        return replace(self, step=Step.CLOSING, instance=instance)
+        return replace(self, step=Step.CLOSING, due=due, instance=instance)
 
     def dialled(self, instance: Instance) -> Swap:
         """The link is being started."""
-        return replace(self, step=Step.DIALLING, instance=instance, dials=self.dials + 1, routed=self.target)
+        dials = self.dials + 1
+        return replace(self, step=Step.DIALLING, due=inf, instance=instance, dials=dials, routed=self.target)
 
     def failed(self, row: Row, url: str, after_s: float) -> Swap:
         """A link ended before the cut-over, or the current one did: how to go on is in ``row``."""
         tried = self.tried | {url} if row.avoid and url else self.tried
         return replace(self, tried=tried, row=row, after_s=after_s)
 
-    def backing_off(self) -> Swap:
+    def backing_off(self, due: float) -> Swap:
         """Everything was tried: wait, then everything may be tried again."""
-        return replace(self, step=Step.BACKING_OFF, tried=frozenset(), instance=None)
+        return replace(self, step=Step.BACKING_OFF, due=due, tried=frozenset(), instance=None)
 
     def toward(self, target: AgentId) -> Swap:
         """Lead to another agent instead."""

@@ -38,6 +38,7 @@ from actors.session_events import Routed, SessionEnded, SwapEnded
 from actors.session_machine import step
 from actors.session_state import Asked, CutOverDone, LinkExited, Moment, Session, Stage, StopAsked, TakenUp, TimerDue
 from actors.swap import Step
+from actors.verdict import Verdict
 from supervisor.reasons import Crashed, Killed, Normal
 from tests.simulation.restarts import Restarts
 
@@ -62,7 +63,7 @@ class Calls(RuleBasedStateMachine):
         self.state = Session(SessionId("s"), SessionSettings(intensity=INTENSITY))
         self.now = 0.0
         self.dialled, self.running, self.stopped = [], {}, set()
-        self.picks, self.log, self.timers = {}, [], set()
+        self.picks, self.log, self.timers = {}, [], {}
         self.cuts, self.handoffs, self.overdue = [], 0, False
         self.places, self.restarts, self.most = set(), Restarts(), 0
 
@@ -98,10 +99,10 @@ class Calls(RuleBasedStateMachine):
                 self.handoffs += 1
             case fx.Emit(event):
                 self.most = max(self.most, self.restarts.saw(event, self.now)[0])
-            case fx.StartTimer(name, _):
-                self.timers.add(name)
+            case fx.StartTimer(name, seconds):
+                self.timers[name] = self.now + seconds
             case fx.CancelTimer(name):
-                self.timers.discard(name)
+                self.timers.pop(name, None)
 
     @initialize(wanted=st.sampled_from(AGENTS))
     def begin(self, wanted):
@@ -172,12 +173,12 @@ class Calls(RuleBasedStateMachine):
             assert (before, wanted) == (self.state, ()), "a link that is not current has no effect"
 
     @precondition(lambda self: self.timers)
-    @rule(data=st.data(), seconds=st.floats(0, 40))
-    def time(self, data, seconds):
-        self.now += seconds
+    @rule(data=st.data(), late=st.sampled_from([-0.001, 0.0, 0.1, 40.0]))
+    def time(self, data, late):
         name = data.draw(st.sampled_from(sorted(self.timers)))
-        self.timers.discard(name)
-        self.overdue = name is fx.Timer.CLOSING
+        self.now = max(self.now, self.timers.pop(name) + late)
+        swap = self.state.swap
+        self.overdue = name is fx.Timer.SWAP and swap is not None and swap.step is Step.CLOSING
         self.feed(TimerDue(name))
         self.overdue = False
 
@@ -236,10 +237,13 @@ class Calls(RuleBasedStateMachine):
         if state.stage is Stage.OPEN:
             alone = state.is_parked and state.swap is None
             assert state.current is not None or state.swap is not None or alone
-            assert state.current is not None or fx.Timer.PATIENCE in self.timers or alone
+            assert state.current is not None or state.silent_since is not None or alone
             assert not state.is_parked or fx.Timer.PARK in self.timers
             if state.swap is not None:
                 assert state.swap.step not in {Step.CUTTING_OVER, Step.RETURNING}
+                held_since = state.swap.order.began if state.current is not None else state.silent_since
+                patience_s = state.settings.swap_s if state.current is not None else state.settings.patience_s
+                assert self.timers[fx.Timer.SWAP] <= max(self.now, held_since + patience_s) + 1e-6
         else:
             assert state.swap is None
 
@@ -266,11 +270,11 @@ Calls.TestCase.settings = settings(max_examples=150, stateful_step_count=60, dea
 TestCalls = Calls.TestCase
 
 
-def played(*events):
-    """A session after ``events``, and what it wished for at the last of them."""
+def played(*events, at=0.0):
+    """A session after ``events``, and what it wished for at the last of them, which comes at second ``at``."""
     state, wanted = Session(SessionId("s")), ()
-    for event in events:
-        state, wanted = step(state, event, Moment(0.0))
+    for number, event in enumerate(events, 1):
+        state, wanted = step(state, event, Moment(at if number == len(events) else 0.0))
         for cut in [effect for effect in wanted if isinstance(effect, fx.CutOver)]:
             state, more = step(state, CutOverDone(cut.generation, Replayed()), Moment(0.0))
             wanted += more
@@ -290,9 +294,23 @@ BACK = (HandoffRequested(1, "idv"), InstancePicked(2, DOOR), LinkReady(2, WIRE),
 )
 def test_a_place_is_given_back_that_was_reserved_while_the_old_link_was_closing(before, event, number):
     assert played(*before)[0].swap.step is Step.CLOSING
-    state, wanted = played(*before, event)
+    state, wanted = played(*before, event, at=SessionSettings().swap_s)
     assert fx.Release(Generation(number), BANK) in wanted
     assert state.swap is None
+
+
+def test_one_timer_bounds_the_step_and_the_whole():
+    begun = (CallerChose("banking"), TimerDue(fx.Timer.SWAP))
+    state, wanted = played(*begun, at=0.5)  # early: the rest of the step is waited for
+    assert wanted == (fx.StartTimer(fx.Timer.SWAP, 0.5),)
+    assert state.generation == 1
+    state, wanted = played(*begun, at=1.0)  # the registry was silent: it is asked again
+    assert wanted[0] == fx.StartTimer(fx.Timer.SWAP, 1.0)
+    assert wanted[1].generation == state.generation == 2
+    state, wanted = played(*begun, at=14.5)
+    assert wanted[0] == fx.StartTimer(fx.Timer.SWAP, 0.5)  # the caller's patience ends before the step
+    state, _ = played(*begun, at=15.0)
+    assert (state.stage, state.verdict) == (Stage.ENDING, Verdict.NO_AGENT)
 
 
 EVERY_EVENT = [
