@@ -59,9 +59,9 @@ def be_patient(r: Reaction) -> None:
     r.set(silent_since=r.moment.now)
 
 
-def wait(r: Reaction, swap: Swap) -> None:
+def wait(r: Reaction, swap: Swap, **changes: object) -> None:
     """Go on with the swap in its present step, until that or the whole has lasted long enough."""
-    r.set(swap=swap)
+    r.set(swap=swap, **changes)
     r.do(StartTimer(Timer.SWAP, min(swap.due, last_moment(r, swap)) - r.moment.now))
 
 
@@ -76,8 +76,7 @@ def last_moment(r: Reaction, swap: Swap) -> float:
 def pick(r: Reaction, swap: Swap) -> None:
     """Ask the registry for an instance."""
     generation = Generation(r.state.generation + 1)
-    r.set(generation=generation)
-    wait(r, swap.pick(generation, r.moment.now + PICK_S))
+    wait(r, swap.pick(generation, r.moment.now + PICK_S), generation=generation)
     redial = r.state.current is None and (swap.order.reason is SwapReason.FAILOVER or swap.dials > 0)
     only = swap.order.only if r.state.current is not None else ""  # who has no agent takes whom he can get
     r.do(Pick(generation, swap.target, swap.tried | r.state.barred, redial, only=only))
