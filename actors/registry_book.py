@@ -108,7 +108,8 @@ class Book(Generic[Ref]):
 
     def of_agent(self, agent_id: str) -> list[Entry[Ref]]:
         """Return the instances of one agent, ordered by URL."""
-        return [entry for entry in self if entry.agent_id == agent_id]
+        found = [entry for entry in self._entries.values() if entry.agent_id == agent_id]
+        return sorted(found, key=lambda entry: entry.url) if len(found) > 1 else found
 
     def find(self, agent_id: str, url: str) -> Entry[Ref] | None:
         """Find by registered URL, or by the URL it is dialled at."""
