@@ -23,7 +23,6 @@ from msgspec import Struct
 
 from actors.failover import Fault
 from actors.ids import SessionId
-from actors.messages import CallerSent
 from actors.receipt import Outcome
 from actors.session_events import (
     LinkDialled,
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from actors.messages import CallerSent
     from gateway.rest import ApiSettings
 
     Later = Callable[[float, Callable[[], None]], TimerHandle]
