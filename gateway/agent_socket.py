@@ -18,6 +18,7 @@ from actors.link_end import Phase as LinkPhase
 from actors.messages import WireClosed, WireOpened, WireRefused, WireText
 from gateway import close_codes
 from gateway.close_codes import TO_AGENT
+from gateway.keepalive import Keepalive
 from gateway.logs import PeerLog
 from gateway.reach import OutOfReach, Reach
 from gateway.socket_core import ALL_PAUSES, Cause, Pause, Phase, SocketCore, SocketLimits, bound_reads
@@ -64,9 +65,13 @@ class AgentSocket(SocketCore):
     __slots__ = ("_deliver", "_kept", "_kept_bytes", "_sink", "ignored_frames", "part")
 
     def __init__(
-        self, limits: SocketLimits, deliver: Callable[[WireEvent], None], on_bug: Callable[[BaseException], None]
+        self,
+        limits: SocketLimits,
+        deliver: Callable[[WireEvent], None],
+        on_bug: Callable[[BaseException], None],
+        keepalive: Keepalive | None = None,
     ) -> None:
-        super().__init__(limits, on_bug)
+        super().__init__(limits, on_bug, keepalive)
         self.part = Part.KEEPING
         self.ignored_frames = 0
         self._deliver = deliver
@@ -204,7 +209,8 @@ class Attempt:
             self._deliver(event)
 
     def _listener(self) -> AgentSocket:
-        self._wire = AgentSocket(self._dialer.limits, self._tell, self._dialer.on_bug)
+        dialer = self._dialer
+        self._wire = AgentSocket(dialer.limits, self._tell, dialer.on_bug, dialer.keepalive)
         self._log.on_fault = self._wire.on_parser_fault
         return self._wire
 
@@ -286,6 +292,7 @@ class AgentDialer:
     ) -> None:
         self.on_bug = on_bug
         self.limits = limits
+        self.keepalive = Keepalive(limits)
         self.dial_s = dial_s
         self.reach = reach or Reach()
         self._attempts: set[Attempt] = set()

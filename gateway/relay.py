@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
+from picows import WSMsgType
+
 from actors.messages import (
     CallerChose,
     CallerConfigured,
@@ -45,6 +47,7 @@ MAX_EARLY_EVENTS = 64  # between accept and attach; the session actor attaches w
 
 
 _OPEN = Phase.OPEN
+_BINARY = WSMsgType.BINARY
 _BRACE = ord("{")
 
 
@@ -360,7 +363,7 @@ class CallerRelay:
         size = len(data)
         target = self._target
         if target is not None and target.phase is _OPEN:
-            target.write_binary(data)
+            target.write(_BINARY, data)
             sent = self._to_agent
             sent.frames += 1
             sent.octets += size
@@ -418,7 +421,7 @@ class CallerRelay:
         size = len(data)
         client = self._client
         if client.phase is _OPEN:
-            client.write_binary(data)
+            client.write(_BINARY, data)
             sent = self._to_caller
             sent.frames += 1
             sent.octets += size
