@@ -76,7 +76,7 @@ class AgentSocket(SocketCore):
         self.ignored_frames = 0
         self._deliver = deliver
         self._sink: AgentSink | None = None
-        self._kept: list[tuple[bool, bytes]] = []
+        self._kept: list[tuple[bool, bytes]] | tuple[()] = ()
         self._kept_bytes = 0
 
     def deliver_to(self, deliver: Callable[[WireEvent], None]) -> None:
@@ -99,14 +99,14 @@ class AgentSocket(SocketCore):
     def stand_by(self) -> None:
         """Forget what was kept, and keep nothing more."""
         self.part = Part.SILENT
-        self._kept.clear()
+        self._kept = ()
         self._kept_bytes = 0
         self.resume_reading(Pause.KEPT_FULL)
 
     def become_current(self, sink: AgentSink) -> None:
         """Play what was kept into ``sink``, then forward directly; a wire that has ended plays, and knows nobody."""
         self.part, self._sink = Part.CURRENT, sink
-        kept, self._kept, self._kept_bytes = self._kept, [], 0
+        kept, self._kept, self._kept_bytes = self._kept, (), 0
         for is_text, data in kept:
             (sink.on_agent_text if is_text else sink.on_agent_binary)(data)
         if self.phase is Phase.CLOSED:
@@ -120,7 +120,7 @@ class AgentSocket(SocketCore):
         self.part, self._sink = Part.RETIRED, None
         if self.phase is not Phase.CLOSED:
             self.take_binary = self.on_binary
-        self._kept.clear()
+        self._kept = ()
         self.resume_reading(ALL_PAUSES)
 
     def on_open(self) -> None:
@@ -157,6 +157,8 @@ class AgentSocket(SocketCore):
         if self.part is not Part.KEEPING:
             self.ignored_frames += 1
             return
+        if not isinstance(self._kept, list):
+            self._kept = []
         self._kept.append((is_text, data))
         self._kept_bytes += len(data) + FRAME_COST
         if self._kept_bytes > KEPT_BYTES:

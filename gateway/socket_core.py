@@ -8,7 +8,8 @@ import socket
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, Flag, auto
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
@@ -101,11 +102,17 @@ class Violation(Exception):  # noqa: N818 - named for what the peer did
         self.reason = reason
 
 
+_NO_HEADERS: Final[Any] = MappingProxyType({})
+
+
 def _forget_heads(transport: WSTransport) -> None:
-    """Empty the handshake's headers, which picows keeps as long as the connection: a kilobyte and a half."""
-    for head in (transport.request, transport.response):
-        if head is not None:
-            head.headers.clear()
+    """Let go of what was said in the handshake, which picows keeps as long as the connection: two kilobytes."""
+    if (request := transport.request) is not None:
+        request.method = request.path = request.version = b""
+        request.headers = _NO_HEADERS
+    if (response := transport.response) is not None:
+        response.version = b""
+        response.headers = _NO_HEADERS
 
 
 def _take_nothing(_: bytes) -> None:
