@@ -14,7 +14,6 @@ from actors.effects import (
     CancelDial,
     CloseWire,
     Dial,
-    DisarmLink,
     EndLink,
     LinkEffect,
     LinkTimer,
@@ -55,7 +54,10 @@ _DURATIONS = {
     LinkTimer.HEALTHY: attrgetter("healthy_after_s"),
     LinkTimer.CLOSE: attrgetter("close_s"),
 }
-"""How long each timer of a link runs, in seconds, out of the settings."""
+"""How long a link waits for each of these, in seconds, out of the settings."""
+
+TIMER = "timer"
+"""The name of a link's one timer: a wakeup that is under way for one deadline serves the next one, too."""
 
 
 class Inlet:
@@ -101,6 +103,7 @@ class AgentLink(Supervised):
             raise TypeError(f"a link needs LinkArgs, not {type(args).__name__}")
         self.args = args
         self.state: LinkState = link_machine.Dialling()
+        self.awaited = LinkTimer.DIAL
         self.inlet = Inlet(args.ports, self.myAddress)
         self.dialling: Dialling | None = None
         self._react(Begin())
@@ -115,8 +118,8 @@ class AgentLink(Supervised):
 
     def handle_timer(self, name: Hashable) -> None:
         """Feed a timer to the machine."""
-        if isinstance(name, LinkTimer):
-            self._react(LinkTimerDue(name))
+        if name == TIMER:
+            self._react(LinkTimerDue(self.awaited))
 
     def handle_stop(self) -> None:
         """Close in order; the session has usually said why before."""
@@ -152,6 +155,10 @@ class AgentLink(Supervised):
         parent = str(self.args.init.get("traceparent", ""))
         self.dialling = self.args.ports.dialer.dial(self.args.instance.url, self.inlet.deliver, parent)
 
+    def _await(self, effect: ArmLink) -> None:
+        self.awaited = effect.name
+        self.start_timer(TIMER, _DURATIONS[effect.name](self.args.settings))
+
     def _send_init(self, effect: SendInit) -> None:
         self.dialling = None
         effect.wire.send({**self.args.init, "timestamp": int(self.args.ports.wall() * 1000)})
@@ -174,8 +181,7 @@ class AgentLink(Supervised):
         TellHealthy: lambda self, _: self.tell_parent(LinkHealthy(self.args.generation)),
         CloseWire: lambda _, effect: effect.wire.close(effect.verdict),
         AbortWire: lambda _, effect: effect.wire.abort(),
-        ArmLink: lambda self, effect: self.start_timer(effect.name, _DURATIONS[effect.name](self.args.settings)),
-        DisarmLink: lambda self, effect: self.cancel_timer(effect.name),
+        ArmLink: _await,
         EndLink: lambda self, effect: self.exit(None if effect.end is None else Crashed(LinkFailed(effect.end))),
     }
     """How each effect is performed; a test sees that none is missing."""

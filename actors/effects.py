@@ -198,7 +198,7 @@ SessionEffect: TypeAlias = (
 
 
 class LinkTimer(StrEnum):
-    """The named timers of a link."""
+    """What a link's timer waits for; it waits for one thing at a time."""
 
     DIAL = "dial"
     READY = "ready"
@@ -244,13 +244,7 @@ class AbortWire(Struct, frozen=True):
 
 
 class ArmLink(Struct, frozen=True):
-    """Start a named timer of the link."""
-
-    name: LinkTimer
-
-
-class DisarmLink(Struct, frozen=True):
-    """Void a named timer of the link."""
+    """Start a timer of the link in place of the one that may be running."""
 
     name: LinkTimer
 
@@ -262,5 +256,5 @@ class EndLink(Struct, frozen=True):
 
 
 LinkEffect: TypeAlias = (
-    Dial | CancelDial | SendInit | TellReady | TellHealthy | CloseWire | AbortWire | ArmLink | DisarmLink | EndLink
+    Dial | CancelDial | SendInit | TellReady | TellHealthy | CloseWire | AbortWire | ArmLink | EndLink
 )

@@ -22,7 +22,6 @@ from actors.effects import (
     CancelDial,
     CloseWire,
     Dial,
-    DisarmLink,
     EndLink,
     LinkEffect,
     LinkTimer,
@@ -103,7 +102,7 @@ def _dialling(state: Dialling, event: LinkEvent) -> Reaction:
         case Begin():
             return state, (ArmLink(LinkTimer.DIAL), Dial())
         case WireOpened(wire):
-            return Initialising(wire), (DisarmLink(LinkTimer.DIAL), ArmLink(LinkTimer.READY), SendInit(wire))
+            return Initialising(wire), (ArmLink(LinkTimer.READY), SendInit(wire))
         case WireRefused(end) | WireClosed(end):
             return Ended(), (EndLink(end),)
         case LinkTimerDue(LinkTimer.DIAL):
@@ -118,7 +117,7 @@ def _dialling(state: Dialling, event: LinkEvent) -> Reaction:
 def _initialising(state: Initialising, event: LinkEvent) -> Reaction:
     match event:
         case WireText(kind, _) if kind in READY_TYPES:
-            ready = (DisarmLink(LinkTimer.READY), ArmLink(LinkTimer.HEALTHY), TellReady(state.wire))
+            ready = (ArmLink(LinkTimer.HEALTHY), TellReady(state.wire))
             return Live(state.wire), ready
         case WireClosed(end):
             return Ended(), (EndLink(LinkEnd(end.kind, Phase.INITIALISING, end.code, end.detail)),)
@@ -144,12 +143,7 @@ def _live(state: Live, event: LinkEvent) -> Reaction:
 
 
 def _close(wire: AgentWire, order: CloseLink) -> Reaction:
-    return Closing(wire), (
-        DisarmLink(LinkTimer.READY),
-        DisarmLink(LinkTimer.HEALTHY),
-        ArmLink(LinkTimer.CLOSE),
-        CloseWire(wire, order.verdict),
-    )
+    return Closing(wire), (ArmLink(LinkTimer.CLOSE), CloseWire(wire, order.verdict))
 
 
 def _closing(state: Closing, event: LinkEvent) -> Reaction:

@@ -10,7 +10,6 @@ from actors.effects import (
     CancelDial,
     CloseWire,
     Dial,
-    DisarmLink,
     EndLink,
     LinkTimer,
     SendInit,
@@ -43,12 +42,7 @@ EVENTS = {
     "close": CloseLink(Verdict.SWAPPED),
     **{f"{name}_due": LinkTimerDue(name) for name in LinkTimer},
 }
-CLOSE = (
-    DisarmLink(LinkTimer.READY),
-    DisarmLink(LinkTimer.HEALTHY),
-    ArmLink(LinkTimer.CLOSE),
-    CloseWire(WIRE, Verdict.SWAPPED),
-)
+CLOSE = (ArmLink(LinkTimer.CLOSE), CloseWire(WIRE, Verdict.SWAPPED))
 
 
 def late(phase, detail):
@@ -59,7 +53,7 @@ TABLE = {
     ("dialling", "begin"): ("dialling", (ArmLink(LinkTimer.DIAL), Dial())),
     ("dialling", "opened"): (
         "initialising",
-        (DisarmLink(LinkTimer.DIAL), ArmLink(LinkTimer.READY), SendInit(WIRE)),
+        (ArmLink(LinkTimer.READY), SendInit(WIRE)),
     ),
     ("dialling", "refused"): ("ended", (EndLink(REFUSED),)),
     ("dialling", "closed"): ("ended", (EndLink(BROKEN),)),
@@ -67,7 +61,7 @@ TABLE = {
     ("dialling", "dial_due"): ("ended", (CancelDial(), late(Phase.DIALLING, "not connected in time"))),
     ("initialising", "ready"): (
         "live",
-        (DisarmLink(LinkTimer.READY), ArmLink(LinkTimer.HEALTHY), TellReady(WIRE)),
+        (ArmLink(LinkTimer.HEALTHY), TellReady(WIRE)),
     ),
     ("initialising", "closed"): (
         "ended",
@@ -134,9 +128,7 @@ class Life(RuleBasedStateMachine):
                 assert self.wire in {"open", "closing"}
                 self.wire = "gone"
             case ArmLink(name):
-                self.timers.add(name)
-            case DisarmLink(name):
-                self.timers.discard(name)
+                self.timers = {name}
 
     @initialize(steps=st.integers(0, 3))
     def it_has_come_so_far(self, steps):
