@@ -206,7 +206,9 @@ class _CallerSocket(ClientSocket):
 
 
 class _Head(asyncio.Protocol):
-    """Reads one request head, then gives the transport away."""
+    """Reads one request head, then gives the transport away, which on uvloop keeps this object to its end."""
+
+    __slots__ = ("_data", "_door", "_timer", "_transport")
 
     def __init__(self, door: FrontDoor) -> None:
         self._door = door
@@ -316,6 +318,7 @@ class _Head(asyncio.Protocol):
 
     def _release(self) -> None:
         self._door.heads.pop(self, None)
+        self._data.clear()
         self._transport = None
         if self._timer is not None:
             self._timer.cancel()

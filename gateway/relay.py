@@ -48,6 +48,7 @@ MAX_EARLY_EVENTS = 64  # between accept and attach; the session actor attaches w
 
 _OPEN = Phase.OPEN
 _BINARY = WSMsgType.BINARY
+_HELLO: dict[str, object] = {}  # there is nothing to add to most greetings
 _BRACE = ord("{")
 
 
@@ -120,7 +121,7 @@ class CallerRelay:
         self._tokens = tokens
         self._translator = Translator(session_id, wall)
         self._deliver: Callable[[RelayEvent], None] | None = None
-        self._early: list[RelayEvent] = []
+        self._early: list[RelayEvent] | tuple[()] = ()
         self._source: AgentSocket | None = None  # whose words the caller hears
         self._target: AgentSocket | None = None  # who hears the caller; None while held
         self._generation: Generation | None = None
@@ -153,7 +154,7 @@ class CallerRelay:
             deliver(CallerGone(close_codes.NORMAL, ""))
             return
         self._deliver = deliver
-        early, self._early = self._early, []
+        early, self._early = self._early, ()
         for event in early:
             deliver(event)
 
@@ -351,7 +352,7 @@ class CallerRelay:
         if taken_up and received is not None:
             self._received = hello["received"] = received
             self._counted_from = counted_from
-        self._hello = hello
+        self._hello = hello or _HELLO
         self._greet(hello)
 
     def on_caller_binary(self, data: bytes) -> None:
@@ -470,7 +471,7 @@ class CallerRelay:
         if self._deliver is not None:
             self._deliver(event)
         elif len(self._early) < MAX_EARLY_EVENTS or isinstance(event, CallerGone):
-            self._early.append(event)
+            self._early = [*self._early, event]
         else:
             self._client.drop()
 
