@@ -67,7 +67,7 @@ TABLE: Mapping[Cause, Row] = {
 }
 
 
-class Budget(Struct, frozen=True):
+class Budget(Struct, frozen=True, gc=False):
     """Restarts within the sliding window, and how many there were since the last healthy link."""
 
     spent: tuple[float, ...] = ()
