@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
@@ -66,7 +67,7 @@ TABLE: Mapping[Cause, Row] = {
 }
 
 
-class Budget(Struct, frozen=True):
+class Budget(Struct, frozen=True, gc=False):
     """Restarts within the sliding window, and how many there were since the last healthy link."""
 
     spent: tuple[float, ...] = ()
@@ -106,17 +107,23 @@ Move: TypeAlias = Again | FallBack | GiveUp
 
 def link_spec(child_id: str, args: object, settings: SessionSettings, actor: type | str = LINK_ACTOR) -> ChildSpec:
     """How a session starts one link."""
-    backoff = Backoff(settings.backoff_initial_s, 2.0, max(settings.backoff_max_s, settings.backoff_initial_s))
+    backoff, shutdown_s = _shared(settings.backoff_initial_s, settings.backoff_max_s, settings.close_s)
     return ChildSpec(
         child_id,
         actor,
         args,
         restart=RestartType.TRANSIENT,
         backoff=backoff,
-        shutdown_s=settings.close_s + 0.5,
+        shutdown_s=shutdown_s,
         start_s=None,  # its start only begins to dial; the link has its own deadline for that
         healthy_after_s=settings.healthy_after_s,
     )
+
+
+@lru_cache(maxsize=16)
+def _shared(initial_s: float, most_s: float, close_s: float) -> tuple[Backoff, float]:
+    """What is the same for all links: their backoff, and how long they may take to stop."""
+    return Backoff(initial_s, 2.0, max(most_s, initial_s)), close_s + 0.5
 
 
 def cause_of(reason: ExitReason) -> Cause | None:

@@ -50,7 +50,7 @@ class Verified(Struct, frozen=True):
     sort_code: str = ""
 
 
-class Taken(Struct, frozen=True):
+class Taken(Struct, frozen=True, gc=False):
     """The hand-offs of this session that were acted on, by (generation, target): a second signal is the same one.
 
     ``uses`` holds, per (generation, target), the tool calls that were seen: a new call is a new wish. So is a signal

@@ -19,7 +19,7 @@ FALLBACK_AGENT = AgentId("triage")
 """Where a caller goes whose agent cannot be reached or is not known."""
 
 
-class Instance(Struct, frozen=True):
+class Instance(Struct, frozen=True, gc=False):
     """One running service that serves an agent; its id and URL together are its identity.
 
     ``mode`` is ``text``, ``voice``, ``hybrid`` or empty when the agent did not say.

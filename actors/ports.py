@@ -70,7 +70,7 @@ class Prober(Protocol):
         """GET ``/health`` at the instance; delivers once, within a deadline. Alive means 200 and its own agent id."""
 
 
-class Replayed(Struct, frozen=True):
+class Replayed(Struct, frozen=True, gc=False):
     """What a hold kept, replayed and dropped; part of the swap's receipt."""
 
     texts: int = 0

@@ -41,7 +41,7 @@ class Outcome(StrEnum):
     """The session ended, or its caller left, before the swap did."""
 
 
-class Receipt(Struct, frozen=True):
+class Receipt(Struct, frozen=True, gc=False):
     """What a swap cost and carried; ``memory_keys`` are names only, never values."""
 
     reason: SwapReason

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from sys import intern
 from typing import TYPE_CHECKING, Any, ClassVar, assert_never, cast
 
 from msgspec import Struct
@@ -246,7 +247,7 @@ class SessionActor(Parent):
 
     def _start_link(self, order: fx.StartLink) -> None:
         args = LinkArgs(order.generation, order.instance, order.init, self.args.ports, self.args.settings)
-        self.start_child(failover.link_spec(f"{LINK}{order.generation}", args, self.args.settings, AgentLink))
+        self.start_child(failover.link_spec(intern(f"{LINK}{order.generation}"), args, self.args.settings, AgentLink))
 
     def _urgency(self) -> Urgency:
         age_s = self.args.relay.counters().caller_audio_age_s

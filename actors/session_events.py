@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from actors.verdict import Verdict
 
 
-class SessionBegan(Struct, frozen=True):
+class SessionBegan(Struct, frozen=True, gc=False):
     """A session is there; ``taken_up``: it goes on with the call of another one."""
 
     session_id: SessionId
     taken_up: bool = False
 
 
-class Routed(Struct, frozen=True):
+class Routed(Struct, frozen=True, gc=False):
     """An agent was chosen for the session and is being dialled: once per routing, not per dial."""
 
     session_id: SessionId
@@ -30,7 +30,7 @@ class Routed(Struct, frozen=True):
     reason: str
 
 
-class LinkDialled(Struct, frozen=True):
+class LinkDialled(Struct, frozen=True, gc=False):
     """A link is being built: one per dial."""
 
     session_id: SessionId
@@ -40,14 +40,14 @@ class LinkDialled(Struct, frozen=True):
     reason: str
 
 
-class LinkEnded(Struct, frozen=True):
+class LinkEnded(Struct, frozen=True, gc=False):
     """A link is gone, as it was asked to or not; those that `SessionEnded` finds end with it."""
 
     session_id: SessionId
     generation: Generation
 
 
-class LinkLost(Struct, frozen=True):
+class LinkLost(Struct, frozen=True, gc=False):
     """A link ended without being asked to; ``cause`` is a row of the failure table, ``detail`` holds no secrets."""
 
     session_id: SessionId
@@ -58,27 +58,27 @@ class LinkLost(Struct, frozen=True):
     detail: str
 
 
-class SwapEnded(Struct, frozen=True):
+class SwapEnded(Struct, frozen=True, gc=False):
     """A swap is over, whatever came of it."""
 
     session_id: SessionId
     receipt: Receipt
 
 
-class Parked(Struct, frozen=True):
+class Parked(Struct, frozen=True, gc=False):
     """The caller's socket is gone, and he is waited for: at most ``window_s``."""
 
     session_id: SessionId
     window_s: float
 
 
-class Resumed(Struct, frozen=True):
+class Resumed(Struct, frozen=True, gc=False):
     """The caller is back before the window was over."""
 
     session_id: SessionId
 
 
-class TranscriptLine(Struct, frozen=True):
+class TranscriptLine(Struct, frozen=True, gc=False):
     """A final line of the conversation, unmasked; ``at_ms`` is Unix milliseconds."""
 
     session_id: SessionId

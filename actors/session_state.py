@@ -80,7 +80,7 @@ class Standby(Struct, frozen=True):
     healthy: bool = False
 
 
-class Record(Struct, frozen=True):
+class Record(Struct, frozen=True, gc=False):
     """What the end record will say."""
 
     began: float = 0.0

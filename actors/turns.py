@@ -17,14 +17,14 @@ SAME_BREATH_S = 2.0
 """A wish to hand over that follows the agent's words so soon belongs to them, and not to what was said since."""
 
 
-class ToolInFlight(Struct, frozen=True):
+class ToolInFlight(Struct, frozen=True, gc=False):
     """A tool that an agent began and that has not returned."""
 
     tool: str
     use_id: str
 
 
-class Turns(Struct, frozen=True):
+class Turns(Struct, frozen=True, gc=False):
     """``unanswered`` were given to the current agent; ``stashed`` wait, in order, for the next cut-over.
 
     ``doubtful`` counts texts that were given together with one that was answered: the protocol does not tie an answer

@@ -18,6 +18,7 @@ from actors.link_end import Phase as LinkPhase
 from actors.messages import WireClosed, WireOpened, WireRefused, WireText
 from gateway import close_codes
 from gateway.close_codes import TO_AGENT
+from gateway.keepalive import Keepalive
 from gateway.logs import PeerLog
 from gateway.reach import OutOfReach, Reach
 from gateway.socket_core import ALL_PAUSES, Cause, Pause, Phase, SocketCore, SocketLimits, bound_reads
@@ -64,14 +65,18 @@ class AgentSocket(SocketCore):
     __slots__ = ("_deliver", "_kept", "_kept_bytes", "_sink", "ignored_frames", "part")
 
     def __init__(
-        self, limits: SocketLimits, deliver: Callable[[WireEvent], None], on_bug: Callable[[BaseException], None]
+        self,
+        limits: SocketLimits,
+        deliver: Callable[[WireEvent], None],
+        on_bug: Callable[[BaseException], None],
+        keepalive: Keepalive | None = None,
     ) -> None:
-        super().__init__(limits, on_bug)
+        super().__init__(limits, on_bug, keepalive)
         self.part = Part.KEEPING
         self.ignored_frames = 0
         self._deliver = deliver
         self._sink: AgentSink | None = None
-        self._kept: list[tuple[bool, bytes]] = []
+        self._kept: list[tuple[bool, bytes]] | tuple[()] = ()
         self._kept_bytes = 0
 
     def deliver_to(self, deliver: Callable[[WireEvent], None]) -> None:
@@ -94,14 +99,14 @@ class AgentSocket(SocketCore):
     def stand_by(self) -> None:
         """Forget what was kept, and keep nothing more."""
         self.part = Part.SILENT
-        self._kept.clear()
+        self._kept = ()
         self._kept_bytes = 0
         self.resume_reading(Pause.KEPT_FULL)
 
     def become_current(self, sink: AgentSink) -> None:
         """Play what was kept into ``sink``, then forward directly; a wire that has ended plays, and knows nobody."""
         self.part, self._sink = Part.CURRENT, sink
-        kept, self._kept, self._kept_bytes = self._kept, [], 0
+        kept, self._kept, self._kept_bytes = self._kept, (), 0
         for is_text, data in kept:
             (sink.on_agent_text if is_text else sink.on_agent_binary)(data)
         if self.phase is Phase.CLOSED:
@@ -115,7 +120,7 @@ class AgentSocket(SocketCore):
         self.part, self._sink = Part.RETIRED, None
         if self.phase is not Phase.CLOSED:
             self.take_binary = self.on_binary
-        self._kept.clear()
+        self._kept = ()
         self.resume_reading(ALL_PAUSES)
 
     def on_open(self) -> None:
@@ -152,6 +157,8 @@ class AgentSocket(SocketCore):
         if self.part is not Part.KEEPING:
             self.ignored_frames += 1
             return
+        if not isinstance(self._kept, list):
+            self._kept = []
         self._kept.append((is_text, data))
         self._kept_bytes += len(data) + FRAME_COST
         if self._kept_bytes > KEPT_BYTES:
@@ -204,7 +211,8 @@ class Attempt:
             self._deliver(event)
 
     def _listener(self) -> AgentSocket:
-        self._wire = AgentSocket(self._dialer.limits, self._tell, self._dialer.on_bug)
+        dialer = self._dialer
+        self._wire = AgentSocket(dialer.limits, self._tell, dialer.on_bug, dialer.keepalive)
         self._log.on_fault = self._wire.on_parser_fault
         return self._wire
 
@@ -286,6 +294,7 @@ class AgentDialer:
     ) -> None:
         self.on_bug = on_bug
         self.limits = limits
+        self.keepalive = Keepalive(limits)
         self.dial_s = dial_s
         self.reach = reach or Reach()
         self._attempts: set[Attempt] = set()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 from array import array
-from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from enum import Enum, auto
@@ -40,6 +39,7 @@ from actors.verdict import Verdict
 from gateway.catalogue import replace_file
 from gateway.close_codes import TO_CALLER
 from gateway.masking import mask
+from gateway.notes import Notes
 from gateway.rest import ApiError, an_id
 
 if TYPE_CHECKING:
@@ -76,6 +76,10 @@ class Phase(Enum):
     ENDED = auto()
 
 
+_NO_TIMES: Final = array("d")
+_NO_COUNTS: Final = array("q")
+
+
 class FrameRing:
     """When so many frames and bytes had been forwarded, for the last seconds: 6 KB, whatever happens.
 
@@ -85,14 +89,14 @@ class FrameRing:
     __slots__ = ("_bytes", "_frames", "_noted", "_times")
 
     def __init__(self) -> None:
-        self._times = array("d")
-        self._frames = array("q")
-        self._bytes = array("q")
+        self._times, self._frames, self._bytes = _NO_TIMES, _NO_COUNTS, _NO_COUNTS
         self._noted = 0
 
     def note(self, at: float, frames: int, octets: int) -> None:
         """Keep one reading, the oldest gives way; ``frames`` is negative towards the caller."""
         place = self._noted & (NOTES - 1)
+        if not self._noted:  # a call that has not spoken yet shares its emptiness with all others
+            self._times, self._frames, self._bytes = array("d"), array("q"), array("q")
         if self._noted < NOTES:
             self._times.append(at)
             self._frames.append(frames)
@@ -120,23 +124,22 @@ class FrameRing:
 class Recorder:
     """One call's black box. ``words``: keep what was said as well, masked."""
 
-    __slots__ = ("_first", "_last", "_lost", "_now", "_words", "frames", "phase")
+    __slots__ = ("_events", "_now", "_words", "frames", "phase")
 
     def __init__(self, now: Callable[[], float], *, words: bool) -> None:
         self.frames = FrameRing()
         self.phase = Phase.WAITING
-        self._lost = 0
         self._now = now
         self._words = words
-        self._first: list[tuple[float, object]] = []
-        self._last: deque[tuple[float, object]] | None = None  # while there are only first ones
+        self._events = Notes(FIRST_EVENTS, LAST_EVENTS)
 
     def note(self, event: object) -> None:
         """Keep one event of the relay or of the session.
 
         What may hold words is described and cut short at once; the others are small, and described if ever written.
         """
-        self._keep(event if type(event) in _SMALL else _described(event, words=self._words))
+        kept = event if type(event) in _SMALL else _described(event, words=self._words)
+        self._events.note(self._now(), kept)
 
     def note_passed_on(self, event: CallerSent, size: int) -> None:
         """Keep a message that took ``size`` bytes, as `note` does; there may be fifty a second."""
@@ -144,22 +147,12 @@ class Recorder:
             self.note(event)
         else:
             row = {"event": _snake("CallerSent"), "message_type": event.message["type"], "message_length": size}
-            self._keep(row)
-
-    def _keep(self, kept: object) -> None:
-        if len(self._first) < FIRST_EVENTS:
-            self._first.append((self._now(), kept))
-            return
-        if self._last is None:
-            self._last = deque(maxlen=LAST_EVENTS)
-        self._lost += len(self._last) == LAST_EVENTS
-        self._last.append((self._now(), kept))
+            self._events.note(self._now(), row)
 
     def document(self, session_id: SessionId, reason: str, wall_s: float) -> dict[str, object]:
         """Everything, with times in seconds since the first event."""
         rows = [
-            (at, kept if isinstance(kept, dict) else _described(kept, words=self._words))
-            for at, kept in (*self._first, *(self._last or ()))
+            (at, kept if isinstance(kept, dict) else _described(kept, words=self._words)) for at, kept in self._events
         ]
         began = rows[0][0] if rows else self._now()
         return {
@@ -168,7 +161,7 @@ class Recorder:
             "reason": reason,
             "writtenAt": datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="milliseconds"),
             "seconds": round(self._now() - began, 4),
-            "lost": self._lost,
+            "lost": self._events.lost,
             "events": [{"t": round(at - began, 4), **event} for at, event in rows],
             "frames": [[round(at - began, 4), frames, octets] for at, frames, octets in self.frames.read()],
         }

@@ -25,6 +25,7 @@ from actors.verdict import Verdict
 from gateway.close_codes import TO_CALLER
 from gateway.masking import mask
 from gateway.meters import SESSION_DEPTH
+from gateway.notes import Notes
 from supervisor import events
 from supervisor.reasons import describe
 
@@ -49,28 +50,22 @@ class Story:
     """What happened to one call. Times are Unix milliseconds."""
 
     began_ms: int
-    first: list[tuple[int, object]] = field(default_factory=list)
-    last: deque[tuple[int, object]] | None = None  # while there are only first ones
+    events: Notes = field(default_factory=lambda: Notes(FIRST_STEPS, LAST_STEPS))
     told: int = 0
     lines: int = 0
     lost_ms: int | None = None
     """When a link was lost the last time."""
 
     def note(self, at_ms: int, event: object) -> None:
-        """Keep one event; between the first and the last ones the oldest give way."""
+        """Keep one event."""
         self.told += 1
         if isinstance(event, LinkLost):
             self.lost_ms = at_ms
-        if len(self.first) < FIRST_STEPS:
-            self.first.append((at_ms, event))
-            return
-        if self.last is None:
-            self.last = deque(maxlen=LAST_STEPS)
-        self.last.append((at_ms, event))
+        self.events.note(at_ms, event)
 
     def steps(self) -> list[Step]:
         """What is kept, the oldest first."""
-        return steps_of((*self.first, *(self.last or ())))
+        return steps_of((int(at_ms), event) for at_ms, event in self.events)
 
 
 @dataclass(slots=True)

@@ -9,6 +9,8 @@ from gateway.socket_core import Cause, SocketCore, SocketLimits
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gateway.keepalive import Keepalive
+
 
 class CallerSink(Protocol):
     """What takes the caller's messages."""
@@ -31,8 +33,10 @@ class ClientSocket(SocketCore):
 
     __slots__ = ("_sink",)
 
-    def __init__(self, limits: SocketLimits, on_bug: Callable[[BaseException], None]) -> None:
-        super().__init__(limits, on_bug)
+    def __init__(
+        self, limits: SocketLimits, on_bug: Callable[[BaseException], None], keepalive: Keepalive | None = None
+    ) -> None:
+        super().__init__(limits, on_bug, keepalive)
         self._sink: CallerSink | None = None
 
     @property

@@ -17,6 +17,7 @@ from actors.verdict import Verdict
 from gateway.client_socket import ClientSocket
 from gateway.close_codes import TO_CALLER
 from gateway.crowd import surplus
+from gateway.keepalive import Keepalive
 from gateway.logs import PeerLog
 from gateway.socket_core import SocketLimits, bound_reads
 
@@ -99,6 +100,7 @@ class FrontDoor:
     ) -> None:
         self.callbacks = callbacks
         self.limits = limits or SocketLimits()
+        self.keepalive = Keepalive(self.limits)
         self.head_s = head_s
         self.heads: dict[_Head, None] = {}
         self._clients: set[ClientSocket] = set()
@@ -181,7 +183,7 @@ class _CallerSocket(ClientSocket):
     __slots__ = ("_door", "_head", "_remote")
 
     def __init__(self, door: FrontDoor, head: RequestHead) -> None:
-        super().__init__(door.limits, door.callbacks.on_bug)
+        super().__init__(door.limits, door.callbacks.on_bug, door.keepalive)
         self._door = door
         self._head: RequestHead | None = head  # until it is open: heads are large, and calls are long
         self._remote = head.remote
@@ -204,7 +206,9 @@ class _CallerSocket(ClientSocket):
 
 
 class _Head(asyncio.Protocol):
-    """Reads one request head, then gives the transport away."""
+    """Reads one request head, then gives the transport away, which on uvloop keeps this object to its end."""
+
+    __slots__ = ("_data", "_door", "_timer", "_transport")
 
     def __init__(self, door: FrontDoor) -> None:
         self._door = door
@@ -314,6 +318,7 @@ class _Head(asyncio.Protocol):
 
     def _release(self) -> None:
         self._door.heads.pop(self, None)
+        self._data.clear()
         self._transport = None
         if self._timer is not None:
             self._timer.cancel()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from threading import Semaphore
 from typing import TYPE_CHECKING, Final
 
 from loguru import logger
+from msgspec import Struct
 
 from actors.session_events import Routed, SessionEnded, TranscriptLine
 from gateway.catalogue import replace_file
@@ -35,10 +35,24 @@ PRUNE_EVERY: Final = 20  # writes; by so many files the bound may be passed
 _PREFIX: Final = "session_"
 
 
+class _Line(Struct, frozen=True, gc=False):
+    """What was said, or a step; a quarter of the memory of what is written of it."""
+
+    at_ms: int
+    role: str
+    text: str
+    agent: str | None
+    kind: str = "final"
+
+    def document(self) -> dict[str, object]:
+        what = {"role": self.role, "text": self.text, "agent": self.agent, "type": self.kind}
+        return {**what, "timestamp": self.at_ms}
+
+
 @dataclass(slots=True)
 class _Open:
     began_ms: int
-    lines: list[dict[str, object]] = field(default_factory=list)
+    lines: list[_Line] = field(default_factory=list)
 
 
 class History:
@@ -49,7 +63,7 @@ class History:
         self._max_files = max_files
         self._max_age_s = max_age_s
         self._wall = wall
-        self._open: OrderedDict[SessionId, _Open] = OrderedDict()
+        self._open: dict[SessionId, _Open] = {}
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="history")
         self._room = Semaphore(MAX_WAITING)
         self._written = count(1)
@@ -58,19 +72,17 @@ class History:
         """Take one event of a session."""
         match event:
             case TranscriptLine(_, role, text, agent, at_ms):
-                line = {"role": role, "text": mask(text[:MAX_LINE]), "agent": agent, "type": "final"}
-                self._add(session_id, at_ms, {**line, "timestamp": at_ms})
+                self._add(session_id, _Line(at_ms, role, mask(text[:MAX_LINE]), agent))
             case Routed(_, agent, _, _, reason):
                 at_ms = int(self._wall() * 1000)
-                step = {"role": "system", "text": f"{reason}: {agent}", "agent": agent, "type": "workflow_step"}
-                self._add(session_id, at_ms, {**step, "timestamp": at_ms})
+                self._add(session_id, _Line(at_ms, "system", f"{reason}: {agent}", agent, "workflow_step"))
             case SessionEnded():
                 self._end(session_id, event)
 
     def lines(self, session_id: SessionId) -> list[dict[str, object]]:
         """What has been said in a call that goes on, masked; empty where nothing was, or where the call is not here."""
         call = self._open.get(session_id)
-        return [] if call is None else [line for line in call.lines if line["type"] == "final"]
+        return [] if call is None else [line.document() for line in call.lines if line.kind == "final"]
 
     def close(self) -> None:
         """Write what waits, and end the worker."""
@@ -98,19 +110,19 @@ class History:
 
     # --- inside ---
 
-    def _add(self, session_id: SessionId, at_ms: int, line: dict[str, object]) -> None:
+    def _add(self, session_id: SessionId, line: _Line) -> None:
         call = self._open.get(session_id)
         if call is None:
-            call = self._open[session_id] = _Open(at_ms)
+            call = self._open[session_id] = _Open(line.at_ms)
             if len(self._open) > MAX_OPEN:
-                self._open.popitem(last=False)
+                del self._open[next(iter(self._open))]
         call.lines.append(line)
         if len(call.lines) > MAX_LINES:
             del call.lines[0]
 
     def _end(self, session_id: SessionId, end: SessionEnded) -> None:
         call = self._open.pop(session_id, None)
-        if call is None or not any(line["type"] == "final" for line in call.lines):
+        if call is None or not any(line.kind == "final" for line in call.lines):
             return  # nobody said anything
         if not self._room.acquire(blocking=False):
             logger.warning("history of a call is lost: {} wait to be written", MAX_WAITING)
@@ -122,7 +134,7 @@ class History:
             "brainMode": "agents",
             "verdict": end.verdict.value,
             "swaps": end.swaps,
-            "transcript": call.lines,
+            "transcript": [line.document() for line in call.lines],
             "usage": {},
             "feedback": None,
         }

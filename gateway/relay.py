@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
+from picows import WSMsgType
+
 from actors.messages import (
     CallerChose,
     CallerConfigured,
@@ -45,6 +47,8 @@ MAX_EARLY_EVENTS = 64  # between accept and attach; the session actor attaches w
 
 
 _OPEN = Phase.OPEN
+_BINARY = WSMsgType.BINARY
+_HELLO: dict[str, object] = {}  # there is nothing to add to most greetings
 _BRACE = ord("{")
 
 
@@ -118,7 +122,7 @@ class CallerRelay:
         self._tokens = tokens
         self._translator = Translator(session_id, wall)
         self._deliver: Callable[[RelayEvent], None] | None = None
-        self._early: list[RelayEvent] = []
+        self._early: list[RelayEvent] | tuple[()] = ()
         self._under_way = 0  # events that the session has not reacted to
         self._source: AgentSocket | None = None  # whose words the caller hears
         self._target: AgentSocket | None = None  # who hears the caller; None while held
@@ -152,7 +156,7 @@ class CallerRelay:
             deliver(CallerGone(close_codes.NORMAL, ""))
             return
         self._deliver = deliver
-        early, self._early = self._early, []
+        early, self._early = self._early, ()
         for event in early:
             deliver(event)
 
@@ -354,7 +358,7 @@ class CallerRelay:
         if taken_up and received is not None:
             self._received = hello["received"] = received
             self._counted_from = counted_from
-        self._hello = hello
+        self._hello = hello or _HELLO
         self._greet(hello)
 
     def on_caller_binary(self, data: bytes) -> None:
@@ -366,7 +370,7 @@ class CallerRelay:
         size = len(data)
         target = self._target
         if target is not None and target.phase is _OPEN:
-            target.write_binary(data)
+            target.write(_BINARY, data)
             sent = self._to_agent
             sent.frames += 1
             sent.octets += size
@@ -426,7 +430,7 @@ class CallerRelay:
         size = len(data)
         client = self._client
         if client.phase is _OPEN:
-            client.write_binary(data)
+            client.write(_BINARY, data)
             sent = self._to_caller
             sent.frames += 1
             sent.octets += size
@@ -487,7 +491,7 @@ class CallerRelay:
         if self._deliver is not None:
             self._deliver(event)
         elif len(self._early) < MAX_EARLY_EVENTS or isinstance(event, CallerGone):
-            self._early.append(event)
+            self._early = [*self._early, event]
         else:
             self._client.drop()
 

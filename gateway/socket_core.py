@@ -8,12 +8,13 @@ import socket
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, Flag, auto
-from functools import partial
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from gateway import close_codes
+from gateway.keepalive import Keepalive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,14 +102,24 @@ class Violation(Exception):  # noqa: N818 - named for what the peer did
         self.reason = reason
 
 
+_NO_HEADERS: Final[Any] = MappingProxyType({})
+
+
 def _forget_heads(transport: WSTransport) -> None:
-    """Empty the handshake's headers, which picows keeps as long as the connection: a kilobyte and a half."""
-    for head in (transport.request, transport.response):
-        if head is not None:
-            head.headers.clear()
+    """Let go of what was said in the handshake, which picows keeps as long as the connection: two kilobytes."""
+    if (request := transport.request) is not None:
+        request.method = request.path = request.version = b""
+        request.headers = _NO_HEADERS
+    if (response := transport.response) is not None:
+        response.version = b""
+        response.headers = _NO_HEADERS
 
 
-def _write_nothing(_: bytes) -> None:
+def _take_nothing(_: bytes) -> None:
+    """Nobody is there."""
+
+
+def _write_nothing(_: WSMsgType, __: bytes) -> None:
     """There is no transport."""
 
 
@@ -130,6 +141,7 @@ class SocketCore(WSListener):
         "_forgets",
         "_heard",
         "_idle_frames",
+        "_keepalive",
         "_on_bug",
         "_parts",
         "_paused",
@@ -143,12 +155,16 @@ class SocketCore(WSListener):
         "message_bytes",
         "phase",
         "take_binary",
-        "write_binary",
+        "write",
         "write_paused",
     )
 
-    def __init__(self, limits: SocketLimits, on_bug: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self, limits: SocketLimits, on_bug: Callable[[BaseException], None], keepalive: Keepalive | None = None
+    ) -> None:
+        """``keepalive`` is shared with other sockets of the same limits."""
         self.limits = limits
+        self._keepalive = keepalive or Keepalive(limits)
         self.message_bytes = limits.message_bytes
         self.take_binary: Callable[[bytes], None] = self.on_binary
         """Who gets whole binary messages: `on_binary`, or at once whoever that would only pass them on to."""
@@ -156,8 +172,8 @@ class SocketCore(WSListener):
         self.write_paused = False
         self._on_bug = on_bug
         self._transport: WSTransport | None = None
-        self.write_binary: Callable[[bytes], None] = _write_nothing
-        """`send_binary` without its checks, unless writing is paused: for who has looked at the phase."""
+        self.write: Callable[[WSMsgType, bytes], None] = _write_nothing
+        """Write one frame without looking, unless writing is paused: for who has looked at the phase."""
         self._timer: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
         self._idle_frames = 0
@@ -240,7 +256,7 @@ class SocketCore(WSListener):
         self._forgets = type(transport.underlying_transport).__module__.startswith("asyncio.")
         self._write_freely(transport)
         self.phase = Phase.OPEN
-        self._arm(self.limits.ping_interval_s, self._keep_alive)
+        self._keepalive.quiet.add(self)
         self._guard(self.on_open)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:  # noqa: ARG002 - picows' signature
@@ -277,13 +293,13 @@ class SocketCore(WSListener):
         self._calm()
         self._parts = self._utf8 = None
         self._guard(lambda: self.on_end(self._cause, self._code, self._reason))
-        self.write_binary = self.take_binary = _write_nothing  # no cycle keeps an ended connection
+        self.write, self.take_binary = _write_nothing, _take_nothing  # no cycle keeps an ended connection
         self._transport = None
 
     def pause_writing(self) -> None:
         """Push back, for a while."""
         self.write_paused = True
-        self.write_binary = self.send_binary  # which looks how much waits
+        self.write = self._write  # which looks how much waits
         self._calm()
         self._unread = asyncio.get_running_loop().call_later(self.limits.unread_s, self._give_up)
         self._guard(lambda: self.on_write_paused(True))  # noqa: FBT003
@@ -405,7 +421,7 @@ class SocketCore(WSListener):
             self._transport.underlying_transport.abort()
 
     def _write_freely(self, transport: WSTransport) -> None:
-        self.write_binary = self.send_binary if self._forgets else partial(transport.send, _BINARY)
+        self.write = self._write if self._forgets else transport.send
 
     def _write(self, kind: WSMsgType, data: bytes) -> None:
         if self.phase is not Phase.OPEN or self._transport is None or (self.write_paused and self._is_full()):
@@ -442,17 +458,18 @@ class SocketCore(WSListener):
 
     # --- keepalive -------------------------------------------------------------------------------------------------
 
-    def _keep_alive(self) -> None:
+    def keep_alive(self) -> None:
+        """Ask for a sign of life where there was none since the last look, and end a connection that gives none."""
         if self.phase is not Phase.OPEN or self._transport is None:
             return
         self._idle_frames = 0
         if self._heard or self._paused:
             self._heard = self._pinged = False
-            self._arm(self.limits.ping_interval_s, self._keep_alive)
+            self._keepalive.quiet.add(self)
         elif not self._pinged:
             self._pinged = True
             self._transport.send_ping()
-            self._arm(self.limits.ping_deadline_s, self._keep_alive)
+            self._keepalive.silent.add(self)
         else:
             self._begin_close(Cause.HALF_OPEN, close_codes.INTERNAL_ERROR, "no answer to ping")
             self._abort()
@@ -462,6 +479,7 @@ class SocketCore(WSListener):
         self._timer = asyncio.get_running_loop().call_later(delay, step)
 
     def _disarm(self) -> None:
+        self._keepalive.forget(self)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from heapq import merge
-from itertools import count
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from actors.messages import CallerText
 
@@ -27,16 +26,18 @@ class Stash:
     size: int = 0
     dropped_frames: int = 0
     dropped_bytes: int = 0
-    _audio: deque[tuple[int, float, bytes]] | None = None  # most sessions never stash any
-    _texts: list[tuple[int, CallerText | Mapping[str, object]]] = field(default_factory=list)
+    # Most sessions never stash anything: no containers that are empty.
+    _audio: deque[tuple[int, float, bytes]] | None = None
+    _texts: list[tuple[int, CallerText | Mapping[str, object]]] | None = None
     _first: int = 0
-    _order: Iterator[int] = field(default_factory=count)
+    _last: int = -1
 
     def add_audio(self, frame: bytes, now_ms: float) -> None:
         """Keep one frame; the oldest audio gives way to it."""
         if self._audio is None:
             self._audio = deque()
-        self._audio.append((next(self._order), now_ms, frame))
+        self._last += 1
+        self._audio.append((self._last, now_ms, frame))
         self.size += len(frame)
         self._expire(now_ms)
         self._make_room(0)
@@ -46,13 +47,15 @@ class Stash:
         self._make_room(size)
         if self.size + size > self.max_bytes:
             return False
-        self._texts.append((next(self._order), item))
+        self._last += 1
+        self._texts = self._texts or []
+        self._texts.append((self._last, item))
         self.size += size
         return True
 
     def holds(self, text: CallerText) -> bool:
         """Tell whether this very text waits; the same words said again are another one."""
-        return any(kept is text for _, kept in self._texts)
+        return any(kept is text for _, kept in self._texts or ())
 
     def add_first(self, text: CallerText, size: int) -> bool:
         """Keep a text before everything else; False, and nothing kept, when only other texts could make room."""
@@ -60,6 +63,7 @@ class Stash:
         if self.size + size > self.max_bytes:
             return False
         self._first -= 1
+        self._texts = self._texts or []
         self._texts.insert(0, (self._first, text))
         self.size += size
         return True
@@ -68,9 +72,8 @@ class Stash:
         """Hand everything over in order and be empty."""
         self._expire(now_ms)
         audio = ((place, frame) for place, _, frame in self._audio or ())
-        items: list[Kept] = [item for _, item in merge(audio, self._texts, key=lambda kept: kept[0])]
-        self._audio = None
-        self._texts.clear()
+        items: list[Kept] = [item for _, item in merge(audio, self._texts or (), key=lambda kept: kept[0])]
+        self._audio = self._texts = None
         self.size = 0
         return items
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from actors.messages import (
     AgentReported,
@@ -48,21 +47,17 @@ class _Unnamed:
 class Translator:
     """The rules for one client session, over all of its links."""
 
+    __slots__ = ("_lines", "_session_id", "_started", "_wall")
+
     def __init__(self, session_id: str, wall: Callable[[], float]) -> None:
         self._session_id = session_id
         self._wall = wall
         self._started = False
-        self._transcripts: OrderedDict[tuple[int, str], tuple[str, bool]] = OrderedDict()
-        self._owners: OrderedDict[str, int] = OrderedDict()
-        self._unnamed: dict[str, _Unnamed] = {}
-        self._last_name_ms = 0
-        self._injected: OrderedDict[str, None] = OrderedDict()
+        self._lines: _Lines | None = None  # nobody has said anything yet
 
     def injected(self, text: str) -> None:
         """Remember a text that was put into the conversation unseen: its echo is hidden."""
-        self._injected[text] = None
-        if len(self._injected) > MAX_TRANSCRIPTS:
-            self._injected.popitem(last=False)
+        self._spoken().inject(text)
 
     def start(self) -> bytes | None:
         """The one ``session_start`` of this session; None when it was sent."""
@@ -117,43 +112,71 @@ class Translator:
             return None, None
         role = "user" if message.get("role") == "user" else "assistant"
         final = message.get("isFinal") is not False
-        if role == "user" and (text.startswith(("[System:", "[SYSTEM")) or text in self._injected):
+        lines = self._spoken()
+        if role == "user" and (text.startswith(("[System:", "[SYSTEM")) or text in lines.injected):
             return None, None
         now_ms = int(self._wall() * 1000)
         given = message.get("id")
-        ident = given if isinstance(given, str) and given else self._name(generation, role, text, final=final)
+        ident = given if isinstance(given, str) and given else lines.name(generation, role, text, now_ms, final=final)
         if final:  # who speaks next begins a new line
-            self._unnamed.pop("assistant" if role == "user" else "user", None)
-        if self._repeats(generation, ident, text, final=final):
+            lines.unnamed.pop("assistant" if role == "user" else "user", None)
+        if lines.repeats(generation, ident, text, final=final):
             return None, None
-        shown = self._owned(ident, generation, agent)
+        shown = lines.owned(ident, generation, agent)
         line = encode({"timestamp": now_ms, **message, "text": text, "isFinal": final, "id": shown})
         return line, TranscriptSeen(generation, role, text, final)
 
-    def _name(self, generation: int, role: str, text: str, *, final: bool) -> str:
+    def _spoken(self) -> _Lines:
+        self._lines = lines = self._lines or _Lines()
+        return lines
+
+
+class _Lines:
+    """What is known of the lines of a conversation."""
+
+    __slots__ = ("_last_name_ms", "_owners", "_transcripts", "injected", "unnamed")
+
+    def __init__(self) -> None:
+        self.injected: dict[str, None] = {}
+        self.unnamed: dict[str, _Unnamed] = {}
+        self._transcripts: dict[tuple[int, str], tuple[str, bool]] = {}
+        self._owners: dict[str, int] = {}
+        self._last_name_ms = 0
+
+    def inject(self, text: str) -> None:
+        """Remember a text that was put into the conversation unseen."""
+        self.injected[text] = None
+        _bound(self.injected)
+
+    def name(self, generation: int, role: str, text: str, now_ms: int, *, final: bool) -> str:
         """Name a line that its agent does not: updates keep their line's name, and so does the repeat of a final."""
-        line = self._unnamed.get(role)
+        line = self.unnamed.get(role)
         if line is None or line.generation != generation or (line.final and line.text != text):
-            self._last_name_ms = max(int(self._wall() * 1000), self._last_name_ms + 1)
+            self._last_name_ms = max(now_ms, self._last_name_ms + 1)
             line = _Unnamed(f"{role}-{self._last_name_ms}", generation)
-        self._unnamed[role] = line = replace(line, text=text, final=final or line.final)
+        self.unnamed[role] = line = replace(line, text=text, final=final or line.final)
         return line.name
 
-    def _repeats(self, generation: int, ident: str, text: str, *, final: bool) -> bool:
+    def repeats(self, generation: int, ident: str, text: str, *, final: bool) -> bool:
+        """Whether this update says nothing new."""
         key = (generation, ident)
         last = self._transcripts.get(key)
         if last is not None and last[0] == text and (last[1] or not final):
             return True
         self._transcripts[key] = (text, final)
-        if len(self._transcripts) > MAX_TRANSCRIPTS:
-            self._transcripts.popitem(last=False)
+        _bound(self._transcripts)
         return False
 
-    def _owned(self, ident: str, generation: int, agent: str) -> str:
+    def owned(self, ident: str, generation: int, agent: str) -> str:
+        """The name that the caller sees: another one where two links use the same."""
         owner = self._owners.setdefault(ident, generation)
-        if len(self._owners) > MAX_TRANSCRIPTS:
-            self._owners.popitem(last=False)
+        _bound(self._owners)
         return ident if owner == generation else f"{agent}-{generation}-{ident}"
+
+
+def _bound(kept: dict[Any, Any]) -> None:
+    if len(kept) > MAX_TRANSCRIPTS:
+        del kept[next(iter(kept))]
 
 
 def _event(kind: str, message: dict[str, object], generation: Generation) -> RelayEvent | None:

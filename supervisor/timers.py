@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 EARLY_S = 0.002  # a wakeup this much early is due: system clocks and loop clocks round differently
 
 
-class TimerFired(Struct, frozen=True):
+class TimerFired(Struct, frozen=True, gc=False):
     """The payload of a wakeup."""
 
     name: Hashable
@@ -31,7 +31,7 @@ class Arm(Struct, frozen=True):
     payload: TimerFired
 
 
-class _Timer(Struct):
+class _Timer(Struct, gc=False):
     due: float | None  # None: cancelled; its wakeup is still under way and may serve again
     wakeup_due: float
     generation: int
@@ -79,4 +79,6 @@ class Timers:
             timer.wakeup_due = timer.due
             return Arm(timer.due - now, payload)
         del self._timers[payload.name]
+        if not self._timers:
+            self._timers.clear()  # an empty dictionary keeps its room otherwise
         return timer.due is not None

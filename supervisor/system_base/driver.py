@@ -24,6 +24,9 @@ BATCH_MESSAGES = 256
 BATCH_S = 0.005
 """A burst of messages holds the loop no longer than this between two looks at the sockets."""
 
+TICK_S = 0.001
+"""Of uvloop's clock. Called a part of a tick too early, nothing would be due, and the loop would spin until it is."""
+
 
 class Driver:
     """Owns the calls that an engine has scheduled on its loop. All but `invoke` belong to the loop's thread."""
@@ -64,7 +67,7 @@ class Driver:
             if due is not None and self._due <= due and not self._later.cancelled():
                 return
             self._later.cancel()
-        self._later = None if due is None else self.loop.call_at(due, self._fire)
+        self._later = None if due is None else self.loop.call_at(due + TICK_S, self._fire)
         self._due = due or 0.0
 
     def _fire(self) -> None:

@@ -234,6 +234,14 @@ async def test_a_peer_that_answers_no_ping_is_dropped_at_the_deadline(hop_of) ->
         assert hop.kinds in ([], [FailureKind.HALF_OPEN])
 
 
+async def test_nobody_waits_for_words_of_a_socket_that_has_ended(hop: Hop) -> None:
+    keepalive = hop.socket._keepalive
+    assert (len(keepalive.quiet), len(keepalive.silent)) == (1, 0)
+    hop.socket.drop()
+    await hop.end()
+    assert (len(keepalive.quiet), len(keepalive.silent)) == (0, 0)
+
+
 async def test_a_ping_is_answered_with_its_payload(hop: Hop) -> None:
     for payload in (b"", b"x", bytes(range(125))):
         hop.peer.send(PING, payload)

@@ -224,9 +224,10 @@ def test_nothing_is_remembered_without_bound(line: Line) -> None:
     for number in range(3 * MAX_TRANSCRIPTS):
         line.translator.injected(str(number))
         line.transcript("x", id=str(number))
-    translator = line.translator
-    assert max(map(len, (translator._injected, translator._transcripts, translator._owners))) <= MAX_TRANSCRIPTS
-    assert len(translator._unnamed) <= 2
+    lines = line.translator._lines
+    assert lines is not None
+    assert max(map(len, (lines.injected, lines._transcripts, lines._owners))) == MAX_TRANSCRIPTS
+    assert len(lines.unnamed) <= 2
 
 
 # --- tools, hand-overs, errors -------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ class Due:
 class Network:
     """What is under way between two ends, by due time; ties fall as the seed says.
 
-    Its `call_later` and `call_soon` are all that the gateway's sockets ask of the running loop.
+    Its `time`, `call_later` and `call_soon` are all that the gateway's sockets ask of the running loop.
     """
 
     def __init__(self, clock, random):
@@ -51,6 +51,9 @@ class Network:
         """Transports that have not ended, in order: what a leak would show."""
         self.idle = 0
         """How many of the steps that are due concern no caller: probes, and agents that rise again."""
+
+    def time(self):
+        return self.clock.at
 
     def call_later(self, delay, step, *args):
         due = Due((lambda: step(*args)) if args else step)

@@ -7,13 +7,16 @@ from actors.link_end import Phase as LinkPhase
 from actors.messages import WireRefused
 from gateway.agent_socket import AGENT_LIMITS, AgentSocket
 from gateway.client_socket import ClientSocket
+from gateway.keepalive import Keepalive
 from gateway.socket_core import Cause, Phase, SocketLimits
 from tests.simulation.network import Transport
 
+LIMITS = SocketLimits()
+
 
 class CallerSocket(ClientSocket):
-    def __init__(self, on_bug, on_open):
-        ClientSocket.__init__(self, SocketLimits(), on_bug)
+    def __init__(self, on_bug, on_open, keepalive):
+        ClientSocket.__init__(self, LIMITS, on_bug, keepalive)
         self._on_open = on_open
 
     def on_open(self):
@@ -24,7 +27,7 @@ class LinkSocket(AgentSocket):
     """Says which wires became current, and which the gateway itself saw end otherwise than by its own wish."""
 
     def __init__(self, dialer, transport, deliver):
-        AgentSocket.__init__(self, AGENT_LIMITS, deliver, dialer.on_bug)
+        AgentSocket.__init__(self, AGENT_LIMITS, deliver, dialer.on_bug, dialer.keepalive)
         self._dialer, self._wire = dialer, transport
 
     def become_current(self, sink):
@@ -81,6 +84,7 @@ class Dialer:
     def __init__(self, network, agents, record, delay):
         self.network, self.agents, self.record, self.delay = network, agents, record, delay
         self.on_bug = record.bugs.append
+        self.keepalive = Keepalive(AGENT_LIMITS)
         self.under_way = set()
         self.sockets = {}
         """Those that have not ended, in order."""

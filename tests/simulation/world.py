@@ -20,6 +20,7 @@ from actors.session import CALLS, MEMORIES, SessionActor, SessionArgs
 from actors.store import StoreArgs
 from actors.verdict import Verdict
 from gateway.close_codes import TO_CALLER
+from gateway.keepalive import Keepalive
 from gateway.relay import CallerRelay
 from gateway.resume import Elsewhere, Live, LiveCalls, ResumeTokens, Taken
 from gateway.store import MemoryStore
@@ -31,7 +32,7 @@ from tests.simulation.callers import Caller
 from tests.simulation.faults import FAULTS
 from tests.simulation.network import Network, Transport
 from tests.simulation.record import NODE_ACTORS, Record, Violated, require
-from tests.simulation.sockets import CallerSocket, Dialer
+from tests.simulation.sockets import LIMITS, CallerSocket, Dialer
 from tests.simulation.story import Story
 
 CALM: dict[str, float] = {"audio": 0.3, "handoff": 0.1, "verify": 0.05}
@@ -94,6 +95,7 @@ class World:
         self.network = Network(self.clock, self.random)
         self.agents = {}
         self.dialer = Dialer(self.network, self.agents, self.record, self._connect_delay)
+        self.keepalive = Keepalive(LIMITS)
         self.store = MemoryStore(self.clock.now)
         self.calls = LiveCalls(ResumeTokens(b"simulated", 3600, self.clock.now))
         self.tokens = self.calls._tokens
@@ -126,7 +128,9 @@ class World:
     # --- what the gateway's reception does ---
 
     def connect(self, caller, token, seen):
-        socket = CallerSocket(self.record.bugs.append, lambda opened: self._welcome(caller.name, opened, token, seen))
+        socket = CallerSocket(
+            self.record.bugs.append, lambda opened: self._welcome(caller.name, opened, token, seen), self.keepalive
+        )
         caller.link = Transport(self.network, caller, 0.02, is_client_side=False)
         self.note(caller.name, "connects by", caller.link)
         caller.link.open(socket)

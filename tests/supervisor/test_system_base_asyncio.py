@@ -256,3 +256,18 @@ def test_a_timer_that_is_due_at_once_during_a_burst_breaks_nothing_on_uvloop():
         return faults
 
     assert uvloop.run(burst()) == []
+
+
+def test_a_wakeup_between_two_ticks_of_uvloops_clock_does_not_make_the_loop_spin():
+    async def sleep():
+        base = actor_system()._systemBase
+        fire_due, fired = base.engine.fire_due, []
+        base.engine.fire_due = lambda: (fired.append(True), fire_due())
+        sleeper = base.newPrimaryActor(Sleeper)
+        for part in range(10):
+            base.tell(sleeper, 5.05 + part / 10)
+            await base.listen_async(5)
+        await base.shutdown_async()
+        return len(fired)
+
+    assert uvloop.run(sleep()) < 100
