@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from contextlib import suppress
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, final
 
 from thespian.system import isInternalActorSystemMessage
 
@@ -18,6 +18,7 @@ ENDPOINT_LIMIT = 100_000
 """Mail that nobody listens for is kept up to here; then the oldest goes."""
 
 
+@final
 class Endpoint:
     """A mailbox read from outside, by a blocked thread or by an awaiting coroutine."""
 
