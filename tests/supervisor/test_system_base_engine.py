@@ -52,9 +52,7 @@ class World:
         self.run()
 
     def heard(self):
-        heard = list(self.outside._mail)
-        self.outside._mail.clear()
-        return heard
+        return self.outside.drain()
 
     def ask(self, target, *messages):
         self.tell(target, *messages)
@@ -413,7 +411,7 @@ def test_what_one_actor_stashes_another_never_answers(world):
     world.engine.post(theirs, "they", other.address)
     world.run()
     assert world.heard() == []
-    assert list(other._mail) == [("they", 2)]
+    assert other.drain() == [("they", 2)]
     assert world.ask(mine, "mine") == [("mine", 1)]
 
 
