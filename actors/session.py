@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from thespian.actors import ActorAddress
 
     from actors.ports import Ports, Relay, SessionSettings, Tracer
-    from supervisor.children import Child
+    from supervisor.child import Child
 
 MEMORIES = "memories"
 """The store's collection of what sessions knew, by session id."""

@@ -8,7 +8,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 from thespian.actors import ChildActorExited
 
-from supervisor.children import Child, ChildDown, Children, ChildTimer, ExitSettled, StartImpossible
+from supervisor.child import Child, ChildDown, ChildTimer, ExitSettled, StartImpossible
+from supervisor.children import Children
 from supervisor.messages import (
     ChildExiting,
     ChildList,

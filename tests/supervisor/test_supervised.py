@@ -4,7 +4,7 @@ import pytest
 from thespian.actors import ActorExitRequest, ChildActorExited, WakeupMessage
 
 from supervisor import events, messages
-from supervisor.children import ExitSettled, StartImpossible
+from supervisor.child import ExitSettled, StartImpossible
 from supervisor.dynamic import DynamicSupervisor
 from supervisor.messages import ChildExiting, Start
 from supervisor.parent import Parent
