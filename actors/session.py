@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 
     from actors.call import Call
     from actors.ports import Ports, Relay, SessionSettings, Tracer
-    from supervisor.children import Child
+    from supervisor.child import Child
 
 MEMORIES = "memories"
 """The store's collection of what sessions knew, by session id."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Protocol
 from weakref import proxy
 
-from msgspec import Struct
 from thespian.actors import ActorExitRequest
 
 from supervisor import events
+from supervisor.child import Child, ChildDown, ChildState, ChildTimer, ExitSettled, StartImpossible, Wait
 from supervisor.errors import NeverStartedError, StartTimeoutError
 from supervisor.messages import ChildExiting, ChildRef, Start, Started, Stop
-from supervisor.reasons import ExitReason, Killed, StartFailed
+from supervisor.reasons import Killed, StartFailed
 from supervisor.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -26,90 +25,8 @@ if TYPE_CHECKING:
 ABANDON_S = 5.0  # a killed child whose end no system confirms within this is written off: a stuck process
 
 
-class ChildState(Enum):
-    """Where a child is, as its parent sees it."""
-
-    WAITING = "waiting"
-    BACKOFF = "backoff"
-    STARTING = "starting"
-    RUNNING = "running"
-    STOPPING = "stopping"
-    EXITED = "exited"
-
-
-ALIVE = frozenset({ChildState.STARTING, ChildState.RUNNING, ChildState.STOPPING})
-
-
-class Wait(StrEnum):
-    """What a child's timer waits for."""
-
-    START = "start"
-    STOP = "stop"
-    ABANDON = "abandon"
-    BACKOFF = "backoff"
-
-
-class ChildTimer(Struct, frozen=True):
-    """The name of a timer that a parent keeps for a child."""
-
-    wait: Wait
-    id: str
-
-
-class StartImpossible(Struct, frozen=True):
-    """Parent to itself: no actor could be created for this incarnation."""
-
-    id: str
-    incarnation: int
-    error: Exception
-
-
-class ExitSettled(Struct, frozen=True):
-    """Parent to itself: what the child may have said before its end has been read by now."""
-
-    id: str
-    incarnation: int
-
-
-class Child(Struct):
-    """One child. ``attempt``: restarts since the last healthy run; ``reason``: what this run said of its end."""
-
-    spec: ChildSpec
-    state: ChildState = ChildState.WAITING
-    incarnation: int = 0
-    address: ActorAddress | None = None
-    attempt: int = 0
-    since: float = 0.0  # when the present state began
-    started_at: float | None = None  # of this incarnation
-    reason: ExitReason | None = None
-    last_exit: ExitReason | None = None
-    last_event: str | None = None
-    waits: tuple[Wait, ...] = ()
-    """The timers that were started for it since they were last cancelled."""
-
-    @property
-    def id(self) -> str:
-        """The spec's id."""
-        return self.spec.id
-
-    @property
-    def alive(self) -> bool:
-        """True while an actor exists for it."""
-        return self.state in ALIVE
-
-
-class ChildUp(Struct, frozen=True):
-    """A fact: the child has started."""
-
-    child: Child
-
-
-class ChildDown(Struct, frozen=True):
-    """A fact: the child is gone. ``asked``: its parent had told it to stop."""
-
-    child: Child
-    reason: ExitReason
-    asked: bool
+# Globals are found sooner than members of an enumeration.
+_STARTING, _RUNNING, _STOPPING = ChildState.STARTING, ChildState.RUNNING, ChildState.STOPPING
 
 
 class Owner(Protocol):
@@ -172,7 +89,7 @@ class Children:
         """Know a child without starting it. A known id is a mistake of the caller."""
         if spec.id in self._by_id:
             raise ValueError(f"child {spec.id!r} exists")
-        child = self._by_id[spec.id] = Child(spec)
+        child = self._by_id[spec.id] = Child(spec.id, f"{self._owner.path}/{spec.id}", spec)
         self._strike(child)
         return child
 
@@ -189,25 +106,25 @@ class Children:
     def reference(self, child_id: str) -> ChildRef | None:
         """A running child's address, of this incarnation."""
         child = self._by_id.get(child_id)
-        if child is None or child.address is None or child.state is not ChildState.RUNNING:
+        if child is None or child.address is None or child.state is not _RUNNING:
             return None
         return ChildRef(child_id, child.address, child.incarnation)
 
     def address_of(self, child_id: str) -> ActorAddress | None:
         """Where to send to a child that is starting or running."""
         child = self._by_id.get(child_id)
-        if child is None or not (child.state is ChildState.RUNNING or child.state is ChildState.STARTING):
+        if child is None or not (child.state is _RUNNING or child.state is _STARTING):
             return None
         return child.address
 
     # --- acting on a child ---
 
     def start(self, child: Child) -> None:
-        """Begin the next incarnation. Its outcome comes as `ChildUp` or `ChildDown`, never as an exception."""
+        """Begin the next incarnation. Its outcome comes later, as a message, never as an exception."""
         owner, spec = self._owner, child.spec
         child.incarnation += 1
         child.reason = child.started_at = None
-        self._enter(child, ChildState.STARTING)
+        self._enter(child, _STARTING)
         try:
             address = owner.createActor(spec.actor)
         except Exception as error:  # noqa: BLE001 - whatever the system objects to is this child's failed start
@@ -215,8 +132,7 @@ class Children:
             return
         child.address = address
         self._by_address[address.actorAddressString] = child
-        path = f"{owner.path}/{spec.id}"
-        owner.send(address, Start(spec.id, path, child.incarnation, spec.args, owner.runtime))
+        owner.send(address, Start(spec.id, child.path, child.incarnation, spec.args, owner.runtime))
         self._name(child)
         if spec.start_s is not None:
             self._wait(child, Wait.START, spec.start_s)
@@ -236,10 +152,10 @@ class Children:
         if child.address is None:
             self._enter(child, ChildState.EXITED)
             return
-        if child.state is ChildState.STOPPING:
+        if child.state is _STOPPING:
             return
         self._owner.cancel_timer(ChildTimer(Wait.START, child.id))
-        self._enter(child, ChildState.STOPPING)
+        self._enter(child, _STOPPING)
         self._strike(child)
         if child.spec.shutdown_s == 0:
             self.kill(child)
@@ -256,22 +172,21 @@ class Children:
 
     # --- what comes back ---
 
-    def handle_started(self, message: Started, sender: ActorAddress) -> ChildUp | None:
-        """The child's word; stale ones have no effect."""
+    def handle_started(self, message: Started, sender: ActorAddress) -> Child | None:
+        """The child's word: it has started. Stale ones have no effect."""
         child = self._current(message.id, message.incarnation)
-        if child is None or child.state is not ChildState.STARTING or child.reason is not None:
+        if child is None or child.state is not _STARTING or child.reason is not None:
             return None
-        if child.address is not None and child.address.actorAddressString != sender.actorAddressString:
-            self._by_address.pop(child.address.actorAddressString, None)  # a remote child's address becomes known now
-            self._by_address[sender.actorAddressString] = child
-            child.address = sender
-        self._owner.cancel_timer(ChildTimer(Wait.START, child.id))
-        took_s = self._now() - child.since
-        self._enter(child, ChildState.RUNNING)
+        if child.address is not sender:
+            self._move(child, sender)
+        if child.waits:
+            self._owner.cancel_timer(ChildTimer(Wait.START, child.id))
+        began = child.since
+        self._enter(child, _RUNNING)
         child.started_at = child.since
         self._name(child)
-        self._emit(child, events.ChildStarted(self._path(child), child.incarnation, took_s))
-        return ChildUp(child)
+        self._emit(child, events.ChildStarted(child.path, child.incarnation, child.since - began))
+        return child
 
     def handle_exiting(self, message: ChildExiting) -> None:
         """The child's last word: kept until the system confirms the end."""
@@ -297,7 +212,7 @@ class Children:
     def handle_impossible(self, message: StartImpossible) -> ChildDown | None:
         """No actor could be created."""
         child = self._current(message.id, message.incarnation)
-        if child is None or child.state is not ChildState.STARTING:
+        if child is None or child.state is not _STARTING:
             return None
         child.reason = StartFailed(message.error)
         return self._gone(child)
@@ -312,7 +227,7 @@ class Children:
                 self._enter(child, ChildState.WAITING)
                 self.start(child)
             case Wait.ABANDON:
-                self._emit(child, events.ChildOverdue(self._path(child), child.incarnation, "kill"))
+                self._emit(child, events.ChildOverdue(child.path, child.incarnation, "kill"))
                 return self._gone(child)
             case Wait.START:
                 self._overdue(child, "start")
@@ -328,7 +243,7 @@ class Children:
             if len(shown) >= limit:
                 break
             shown[child.id] = Snapshot(
-                path=self._path(child),
+                path=child.path,
                 kind=child.spec.kind.value,
                 state=child.state.value,
                 incarnation=child.incarnation,
@@ -339,19 +254,13 @@ class Children:
 
     # --- inside ---
 
-    def _now(self) -> float:
-        return self._owner.runtime.clock.now()
-
-    def _path(self, child: Child) -> str:
-        return f"{self._owner.path}/{child.id}"
-
     def _emit(self, child: Child, event: events.SupervisionEvent) -> None:
         child.last_event = type(event).__name__
         self._owner.emit(event)
 
     def _enter(self, child: Child, state: ChildState) -> None:
         child.state = state
-        child.since = self._now()
+        child.since = self._owner.runtime.clock.now()
 
     def _current(self, child_id: str, incarnation: int) -> Child | None:
         child = self._by_id.get(child_id)
@@ -364,8 +273,15 @@ class Children:
         # Across processes one actor can have two spellings of its address, which only == can tell to be the same.
         return next((child for child in self._by_address.values() if child.address == address), None)
 
+    def _move(self, child: Child, address: ActorAddress) -> None:
+        """A remote child's address becomes known when it has started."""
+        if child.address is not None and child.address.actorAddressString != address.actorAddressString:
+            self._by_address.pop(child.address.actorAddressString, None)
+            self._by_address[address.actorAddressString] = child
+            child.address = address
+
     def _overdue(self, child: Child, deadline: str) -> None:
-        self._emit(child, events.ChildOverdue(self._path(child), child.incarnation, deadline))
+        self._emit(child, events.ChildOverdue(child.path, child.incarnation, deadline))
         self.kill(child)
 
     def _wait(self, child: Child, wait: Wait, seconds: float) -> None:
@@ -379,26 +295,26 @@ class Children:
 
     def _name(self, child: Child) -> None:
         if self._named and child.address is not None:
-            self._owner.runtime.names.enter(self._path(child), child.address)
+            self._owner.runtime.names.enter(child.path, child.address)
 
     def _strike(self, child: Child) -> None:
         if self._named:
-            self._owner.runtime.names.strike(self._path(child))
+            self._owner.runtime.names.strike(child.path)
 
     def _gone(self, child: Child) -> ChildDown:
-        silent: ExitReason = (
-            StartFailed(NeverStartedError(child.id)) if child.state is ChildState.STARTING else Killed()
-        )
-        reason = child.reason or silent
-        asked = child.state is ChildState.STOPPING
-        lived_s = 0.0 if child.started_at is None else self._now() - child.started_at
-        if child.started_at is not None and lived_s >= child.spec.healthy_after_s:
-            child.attempt = 0
+        asked = child.state is _STOPPING
+        reason = child.reason
+        if reason is None:
+            reason = StartFailed(NeverStartedError(child.id)) if child.state is _STARTING else Killed()
         if child.address is not None:
             self._by_address.pop(child.address.actorAddressString, None)
-        self._cancel_timers(child)
+        if child.waits:
+            self._cancel_timers(child)
         self._strike(child)
         child.address, child.reason, child.last_exit = None, None, reason
         self._enter(child, ChildState.EXITED)
-        self._emit(child, events.ChildExited(self._path(child), child.incarnation, reason, lived_s))
+        lived_s = 0.0 if child.started_at is None else child.since - child.started_at
+        if child.started_at is not None and lived_s >= child.spec.healthy_after_s:
+            child.attempt = 0
+        self._emit(child, events.ChildExited(child.path, child.incarnation, reason, lived_s))
         return ChildDown(child, reason, asked)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from thespian.actors import ActorAddress
 
-    from supervisor.children import Child
+    from supervisor.child import Child
 
 
 class DynamicPlan(Struct, frozen=True):

@@ -27,7 +27,12 @@ class RestartWindow:
 
     def remaining(self, now: float) -> int:
         """How many restarts are left at ``now``; changes nothing."""
-        return self.intensity - sum(1 for at in self._restarts if now - at <= self.period_s)
+        left = self.intensity - len(self._restarts)
+        for at in self._restarts:  # oldest first
+            if now - at <= self.period_s:
+                break
+            left += 1
+        return left
 
     def record(self, now: float) -> bool:
         """Spend one restart at ``now``. True when the budget was already spent; nothing is recorded then."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, assert_never
+from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 from thespian.actors import ChildActorExited
 
-from supervisor.children import Child, ChildDown, Children, ChildTimer, ChildUp, ExitSettled, StartImpossible
+from supervisor.child import Child, ChildDown, ChildTimer, ExitSettled, StartImpossible
+from supervisor.children import Children
 from supervisor.messages import (
     ChildExiting,
     ChildList,
@@ -26,10 +27,10 @@ from supervisor.messages import (
 )
 from supervisor.reasons import ExitReason, Normal
 from supervisor.snapshot import UNRESPONSIVE, Gathering, Snapshot
-from supervisor.supervised import Phase, Supervised
+from supervisor.supervised import Phase, Reaction, Supervised
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Mapping
 
     from thespian.actors import ActorAddress
 
@@ -57,19 +58,6 @@ class Parent(Supervised):
     """Stop all children at the same time, or one after the other in reverse start order."""
     names_children: ClassVar[bool] = False
     """Children are fixed, few and known to others by path: `Names` has them while they run."""
-
-    protocol: ClassVar[frozenset[type]] = Supervised.protocol | {
-        Started,
-        ChildExiting,
-        ChildActorExited,
-        StartImpossible,
-        ExitSettled,
-        ToChild,
-        WhichChild,
-        WhichChildren,
-        KillChild,
-        SnapshotReply,
-    }
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,35 +116,6 @@ class Parent(Supervised):
 
     # --- the rest is machinery ---
 
-    def handle_protocol(self, message: object, sender: ActorAddress) -> None:
-        """React to a message of `protocol`."""
-        if self._phase is Phase.ENDED:
-            super().handle_protocol(message, sender)
-            return
-        match message:
-            case Started():
-                self._note(self.children.handle_started(message, sender))
-            case ChildExiting():
-                self.children.handle_exiting(message)
-            case ChildActorExited():
-                self._note(self.children.handle_exited(message.childAddress))
-            case ExitSettled():
-                self._note(self.children.handle_settled(message))
-            case StartImpossible():
-                self._note(self.children.handle_impossible(message))
-            case ToChild(child_id, inner):
-                self._forward(child_id, inner, sender)
-            case WhichChild(child_id):
-                self.send(sender, self.children.reference(child_id) or NoSuchChild(child_id))
-            case WhichChildren(limit):
-                self.send(sender, self._list(limit))
-            case KillChild(child_id):
-                self._kill(child_id, sender)
-            case SnapshotReply():
-                self._handle_snapshot_reply(message)
-            case _:
-                super().handle_protocol(message, sender)
-
     def handle_own_timer(self, name: Hashable) -> None:
         """Children's deadlines are this class's own; the rest is the subclass's."""
         match name:
@@ -167,7 +126,7 @@ class Parent(Supervised):
             case _:
                 super().handle_own_timer(name)
 
-    def handle_to_path(self, message: ToPath) -> None:
+    def handle_to_path(self, message: ToPath, _: ActorAddress | None = None) -> None:
         """Downwards if the path leads below this actor."""
         below = message.path.removeprefix(self.path + "/")
         if below == message.path:
@@ -221,7 +180,7 @@ class Parent(Supervised):
         else:
             self._answer_gathering(self._gathered)
 
-    def _handle_snapshot_reply(self, reply: SnapshotReply) -> None:
+    def _handle_snapshot_reply(self, reply: SnapshotReply, _: ActorAddress) -> None:
         entry = self._gatherings.get(reply.token)
         if entry is not None and entry[0].take(reply.snapshot.path.rpartition("/")[2], reply.snapshot):
             self._answer_gathering(reply.token)
@@ -233,25 +192,20 @@ class Parent(Supervised):
             self.cancel_timer(GatherTimer(number))
             self.send(sender, SnapshotReply(token, gathering.result()))
 
-    def _note(self, fact: ChildUp | ChildDown | None) -> None:
-        match fact:
-            case None:
-                pass
-            case ChildUp(child):
-                if self._phase is not Phase.STOPPING:
-                    self.on_child_started(child)
-            case ChildDown(child, reason, asked):
-                self._note_down(child, reason, asked=asked)
-            case _:
-                assert_never(fact)
+    def _handle_started(self, message: Started, sender: ActorAddress) -> None:
+        child = self.children.handle_started(message, sender)
+        if child is not None and self._phase is not Phase.STOPPING:
+            self.on_child_started(child)
 
-    def _note_down(self, child: Child, reason: ExitReason, *, asked: bool) -> None:
+    def _note(self, down: ChildDown | None) -> None:
+        if down is None:
+            return
         if self._phase is Phase.STOPPING:
             self._stop_next()
-        elif asked:
-            self.on_child_stopped(child, reason)
+        elif down.asked:
+            self.on_child_stopped(down.child, down.reason)
         else:
-            self.on_child_exited(child, reason)
+            self.on_child_exited(down.child, down.reason)
 
     def _stop_next(self) -> None:
         """One step of the ending: what is still to be stopped, or the end itself."""
@@ -261,23 +215,41 @@ class Parent(Supervised):
         elif not self.stop_together:
             self.children.stop(next(child for child in reversed(list(self.children)) if child.alive))
 
-    def _forward(self, child_id: str, message: object, sender: ActorAddress) -> None:
-        if not self.send_to_child(child_id, Forwarded(message, sender)):
-            self.send(sender, NoSuchChild(child_id, message))
+    def _forward(self, message: ToChild, sender: ActorAddress) -> None:
+        if not self.send_to_child(message.id, Forwarded(message.message, sender)):
+            self.send(sender, NoSuchChild(message.id, message.message))
 
-    def _kill(self, child_id: str, sender: ActorAddress) -> None:
-        child = self.children.get(child_id)
+    def _kill(self, message: KillChild, sender: ActorAddress) -> None:
+        child = self.children.get(message.id)
         if child is None or not child.alive:
-            self.send(sender, NoSuchChild(child_id))
+            self.send(sender, NoSuchChild(message.id))
         else:
             self.children.kill(child)
 
-    def _list(self, limit: int) -> ChildList:
+    def _tell_which(self, message: WhichChild, sender: ActorAddress) -> None:
+        self.send(sender, self.children.reference(message.id) or NoSuchChild(message.id))
+
+    def _list(self, message: WhichChildren, sender: ActorAddress) -> None:
         references: list[ChildRef] = []
         for child in self.children:
-            if len(references) >= limit:
+            if len(references) >= message.limit:
                 break
             reference = self.children.reference(child.id)
             if reference is not None:
                 references.append(reference)
-        return ChildList(tuple(references), len(self.children))
+        self.send(sender, ChildList(tuple(references), len(self.children)))
+
+    protocol: ClassVar[Mapping[type, Reaction]] = {
+        **Supervised.protocol,
+        Started: _handle_started,
+        ChildExiting: lambda self, message, _: self.children.handle_exiting(message),
+        ChildActorExited: lambda self, message, _: self._note(self.children.handle_exited(message.childAddress)),
+        ExitSettled: lambda self, message, _: self._note(self.children.handle_settled(message)),
+        StartImpossible: lambda self, message, _: self._note(self.children.handle_impossible(message)),
+        ToPath: handle_to_path,
+        ToChild: _forward,
+        WhichChild: _tell_which,
+        WhichChildren: _list,
+        KillChild: _kill,
+        SnapshotReply: _handle_snapshot_reply,
+    }

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import timedelta
 from enum import Enum
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from thespian.actors import Actor, ActorExitRequest, WakeupMessage
 
@@ -27,7 +26,7 @@ from supervisor.snapshot import Snapshot
 from supervisor.timers import Arm, TimerFired, Timers
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Callable, Hashable, Mapping
 
     from thespian.actors import ActorAddress
 
@@ -50,6 +49,12 @@ class StartLater(Enum):
 
 LATER = StartLater.LATER
 
+Reaction: TypeAlias = "Callable[[Any, Any, ActorAddress], None]"
+"""A method that takes one type of message, and its sender."""
+
+_NEW, _STARTING, _RUNNING, _ENDED = Phase.NEW, Phase.STARTING, Phase.RUNNING, Phase.ENDED  # found sooner than Phase.X
+_NOT_STARTED = Runtime()
+
 
 class Supervised(Actor):  # type: ignore[misc]  # Thespian is untyped
     """Base of all supervised actors. Subclasses implement `handle_start` and `handle`; see docs/supervision.md.
@@ -59,19 +64,15 @@ class Supervised(Actor):  # type: ignore[misc]  # Thespian is untyped
     """
 
     kind: ClassVar[str] = "worker"
-    protocol: ClassVar[frozenset[type]] = frozenset(
-        {Start, Stop, Forwarded, ToPath, SnapshotRequest, WakeupMessage, ActorExitRequest}
-    )
-    """Message types that never reach `handle`; a subclass that adds to it overrides `handle_protocol`."""
 
     def __init__(self) -> None:
         super().__init__()
         self.id = ""
         self.path = ""
         self.incarnation = 0
-        self.runtime = Runtime()
+        self.runtime = _NOT_STARTED
         self.parent: ActorAddress | None = None
-        self._phase = Phase.NEW
+        self._phase = _NEW
         self._timers = Timers()
         self._last_event: str | None = None
 
@@ -106,8 +107,8 @@ class Supervised(Actor):  # type: ignore[misc]  # Thespian is untyped
 
     def started(self) -> None:
         """Report `Started` to the parent. Only the first call has an effect."""
-        if self._phase is Phase.STARTING:
-            self._phase = Phase.RUNNING
+        if self._phase is _STARTING:
+            self._phase = _RUNNING
             self.tell_parent(Started(self.id, self.incarnation))
 
     def exit(self, reason: ExitReason | None = None) -> None:
@@ -118,7 +119,7 @@ class Supervised(Actor):  # type: ignore[misc]  # Thespian is untyped
         """Call ``handle_timer(name)`` after ``seconds``; a running timer of that name is replaced."""
         arm = self._timers.start(name, seconds, self.runtime.clock.now())
         if arm is not None:
-            self._arm(arm)
+            self.wakeupAfter(timedelta(seconds=arm.seconds), arm.payload)
 
     def cancel_timer(self, name: Hashable) -> None:
         """Stop the timer ``name``; nothing happens if it does not run."""
@@ -136,18 +137,21 @@ class Supervised(Actor):  # type: ignore[misc]  # Thespian is untyped
         actor is reached by name; every other path leads through the tree.
         """
         names = self.runtime.names
-        if path not in names:
-            self.handle_to_path(ToPath(path, message, self.myAddress))
-        elif (address := names.find(path)) is not None:
+        address = names.find(path)
+        if address is not None:
             self.send(address, message)
-        else:
+        elif path in names:
             self.send(self.myAddress, NoSuchChild(path, message))
+        else:
+            self.handle_to_path(ToPath(path, message, self.myAddress))
 
     def emit(self, event: events.SupervisionEvent) -> None:
         """Give ``event`` to the sink; a failing sink cannot harm the actor."""
         self._last_event = type(event).__name__
-        with suppress(Exception):  # observers must not decide who lives; there is nobody left to tell
+        try:
             self.runtime.sink.emit(event)
+        except Exception:  # noqa: BLE001 - observers must not decide who lives; there is nobody left to tell
+            return
 
     # --- the rest is machinery ---
 
@@ -157,37 +161,20 @@ class Supervised(Actor):  # type: ignore[misc]  # Thespian is untyped
     def receiveMessage(self, message: object, sender: ActorAddress) -> None:  # noqa: N802 - Thespian's name
         """Thespian's entry. Lets no `Exception` out."""
         phase = self._phase
+        if phase is _ENDED:
+            return
         try:
-            if type(message) in self.protocol:
-                self.handle_protocol(message, sender)
-            elif phase is Phase.NEW:
+            reaction = self.protocol.get(type(message))
+            if reaction is not None:
+                reaction(self, message, sender)
+            elif phase is _NEW:
                 self.send(sender, NoSuchChild(self.id, message))
-            elif phase is not Phase.ENDED:
+            else:
                 self.handle(message, sender)
         except Exception as error:  # noqa: BLE001 - the one place where an exception becomes an exit reason
-            self._fail("start" if phase is Phase.NEW or phase is Phase.STARTING else "message", error)
+            self._fail("start" if phase is _NEW or phase is _STARTING else "message", error)
 
-    def handle_protocol(self, message: object, sender: ActorAddress) -> None:
-        """React to a message of `protocol`."""
-        match message:
-            case WakeupMessage():
-                self._handle_wakeup(message.payload, message, sender)
-            case ActorExitRequest():
-                self._handle_exit_request()
-            case _ if self._phase is Phase.ENDED:
-                pass
-            case Forwarded(inner, origin):
-                self.receiveMessage(inner, origin)
-            case ToPath():
-                self.handle_to_path(message)
-            case Start():
-                self._handle_start(message, sender)
-            case Stop():
-                self.handle_stop()
-            case SnapshotRequest():
-                self.handle_snapshot(message, sender)
-
-    def handle_to_path(self, message: ToPath) -> None:
+    def handle_to_path(self, message: ToPath, _: ActorAddress | None = None) -> None:
         """Pass ``message`` on: it is for this actor, for one below, or for the parent to find."""
         if message.path == self.path:
             self.send(self.myAddress, Forwarded(message.message, message.sender))
@@ -217,45 +204,45 @@ class Supervised(Actor):  # type: ignore[misc]  # Thespian is untyped
         self.handle_timer(name)
 
     def _handle_start(self, start: Start, sender: ActorAddress) -> None:
-        if self._phase is not Phase.NEW:
+        if self._phase is not _NEW:
             return
         self.id, self.path, self.incarnation = start.id, start.path, start.incarnation
         self.runtime, self.parent = start.runtime, sender
-        self._phase = Phase.STARTING
+        self._phase = _STARTING
         if self.handle_start(start.args) is not LATER:
             self.started()
 
-    def _handle_wakeup(self, payload: object, message: object, sender: ActorAddress) -> None:
-        if self._phase is Phase.NEW or self._phase is Phase.ENDED:
+    def _handle_wakeup(self, message: Any, sender: ActorAddress) -> None:
+        if self._phase is _NEW:
             return
+        payload = message.payload
         if not isinstance(payload, TimerFired):
             self.handle(message, sender)  # a plain wakeupAfter of the subclass
             return
         fired = self._timers.fired(payload, self.runtime.clock.now())
         if isinstance(fired, Arm):
-            self._arm(fired)
+            self.wakeupAfter(timedelta(seconds=fired.seconds), fired.payload)
         elif fired:
             self.handle_own_timer(payload.name)
 
-    def _handle_exit_request(self) -> None:
-        if self._phase is not Phase.ENDED:
-            self._phase = Phase.ENDED
-            self._last_words(Killed())
+    def _handle_exit_request(self, _: ActorExitRequest, __: ActorAddress) -> None:
+        self._phase = _ENDED
+        self._last_words(Killed())
 
-    def _arm(self, arm: Arm) -> None:
-        self.wakeupAfter(timedelta(seconds=arm.seconds), arm.payload)
+    def _handle_forwarded(self, message: Forwarded, _: ActorAddress) -> None:
+        self.receiveMessage(message.message, message.sender)
 
     def _fail(self, where: str, error: Exception) -> None:
-        if self._phase is Phase.ENDED:
+        if self._phase is _ENDED:
             return
         self.emit(events.ActorFailed(self.path, self.incarnation, where, error))
         without_traceback(error)
-        self._end(StartFailed(error) if self._phase in {Phase.NEW, Phase.STARTING} else Crashed(error))
+        self._end(StartFailed(error) if self._phase in (_NEW, _STARTING) else Crashed(error))
 
     def _end(self, reason: ExitReason) -> None:
-        if self._phase is Phase.ENDED:
+        if self._phase is _ENDED:
             return
-        self._phase = Phase.ENDED
+        self._phase = _ENDED
         self._last_words(reason)
         self.tell_parent(ChildExiting(self.id, self.incarnation, reason))
         self.send(self.myAddress, ActorExitRequest())
@@ -266,3 +253,17 @@ class Supervised(Actor):  # type: ignore[misc]  # Thespian is untyped
         except Exception as error:  # noqa: BLE001 - the ending has its reason already
             self.emit(events.ActorFailed(self.path, self.incarnation, "exit", error))
             without_traceback(error)
+
+    protocol: ClassVar[Mapping[type, Reaction]] = {
+        Start: _handle_start,
+        Stop: lambda self, *_: self.handle_stop(),
+        Forwarded: _handle_forwarded,
+        ToPath: handle_to_path,
+        SnapshotRequest: lambda self, message, sender: self.handle_snapshot(message, sender),
+        WakeupMessage: _handle_wakeup,
+        ActorExitRequest: _handle_exit_request,
+    }
+    """What takes the messages that never reach `handle`; nothing does once the actor has ended.
+
+    By exact type, for `isinstance` is slow on a struct's class. A subclass adds its own.
+    """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 from msgspec import Struct, field
 
 from supervisor import events, policy
-from supervisor.children import Child, ChildState
+from supervisor.child import Child, ChildState
 from supervisor.directives import Escalate, Forget, Restart, Stop
 from supervisor.errors import IntensityExceededError, InvalidSpecError
 from supervisor.intensity import RestartWindow

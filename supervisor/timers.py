@@ -55,7 +55,7 @@ class Timers:
 
     def start(self, name: Hashable, seconds: float, now: float) -> Arm | None:
         """Start or restart ``name``; what to ask of the system, or None if the wakeup under way will do."""
-        due = now + max(seconds, 0.0)
+        due = now + seconds if seconds > 0.0 else now
         timer = self._timers.get(name)
         if timer is not None and timer.wakeup_due <= due:
             timer.due = due

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 class Address(ActorAddress):  # type: ignore[misc]  # Thespian is untyped
     """The address of one actor of ours. Its ``target`` is None once the actor has ended, so that it keeps nothing."""
 
-    __slots__ = ("home", "target")
+    __slots__ = ("_aaddr", "actorAddressString", "home", "target")
+    # Thespian's attribute and its property; as slots they need no dict and no call.
 
     def __init__(self, details: str, home: Engine) -> None:
-        super().__init__(details)
+        self._aaddr = self.actorAddressString = details
         self.home = home
         self.target: Cell | Endpoint | None = None
 

@@ -52,8 +52,7 @@ class BlockingEngine(Engine):
         self.handled += 1
         if isinstance(message, ActorExitRequest) and cell.phase is CellPhase.LIVE:
             self._begin_exit(cell, recursive=message.isRecursive)
-        if cell.mailbox:
-            cell.mailbox.popleft()
+        cell.drop_first()
         if cell.mailbox:
             self.ready.append(cell)
             self.wake()

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from supervisor.system_base.address import Address
 
 
-Mailbox: TypeAlias = "deque[tuple[object, ActorAddress]] | tuple[()]"
-"""Nothing while it is empty: an empty deque is larger than the rest of an idle actor."""
+Mail: TypeAlias = "tuple[object, ActorAddress]"
+"""A message and its sender."""
+
+Mailbox: TypeAlias = "deque[Mail] | tuple[()] | tuple[Mail]"
+"""A deque only where there is more than one message: an empty one is larger than the rest of an idle actor."""
 
 
 class CellPhase(Enum):
@@ -43,6 +46,14 @@ class Cell:
         self.phase = CellPhase.LIVE
         self.failure = ""
         self.timers = 0
+
+    def drop_first(self) -> None:
+        """Take the oldest message out, if there is one; it stays in while it is handled."""
+        mailbox = self.mailbox
+        if len(mailbox) > 1:
+            mailbox.popleft()  # type: ignore[union-attr]  # a tuple has one at most
+        else:
+            self.mailbox = ()
 
     def __repr__(self) -> str:
         actor = type(self.instance).__name__

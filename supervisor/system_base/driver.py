@@ -45,20 +45,17 @@ class Driver:
         return threading.get_ident() == self._thread_id
 
     def wake(self) -> None:
-        """Run soon. Thread-safe by way of `invoke` only."""
+        """Run soon; a run that is under way looks by itself. Thread-safe by way of `invoke` only."""
         if self._soon is None:
             self._soon = self.loop.call_soon(self._run)
 
     def _run(self) -> None:
-        self._soon = None
         engine = self.engine
         try:
-            engine.fire_due()
             engine.run_batch(BATCH_MESSAGES, self.loop.time() + BATCH_S)
         finally:
             # Also when something escaped: the loop reports it, and the other actors go on.
-            if engine.ready:
-                self.wake()
+            self._soon = self.loop.call_soon(self._run) if engine.ready else None
             self._arm()
 
     def _arm(self) -> None:
@@ -72,7 +69,10 @@ class Driver:
 
     def _fire(self) -> None:
         self._later = None
-        self.wake()
+        try:
+            self.engine.fire_due()
+        finally:
+            self._arm()
 
     def accept(self, target: ActorAddress, message: object, sender: ActorAddress) -> None:
         """Take a message from another system, whatever thread that runs in."""

@@ -43,9 +43,6 @@ if TYPE_CHECKING:
 TURN_MESSAGES = 16
 """How many messages one actor may take before the next one's turn."""
 
-SPARE_MAILBOXES = 64
-"""Empty ones that are kept for whoever gets mail next."""
-
 SLOW_TURN_S = 0.2
 
 MAILBOX_LIMIT = 100_000
@@ -65,7 +62,10 @@ def ignore(_: Notice) -> None:
 
 
 class Engine:
-    """One system's actors. ``wake`` is called whenever there may be something new to do."""
+    """One system's actors. ``wake`` is called whenever there may be something new to do; not from within a turn.
+
+    A batch tells by its result whether there is more to do, and its driver looks for new wakeups after it anyway.
+    """
 
     def __init__(
         self,
@@ -95,7 +95,6 @@ class Engine:
         self._names: dict[str, Cell] = {}
         self._dead_letter_actor: Cell | None = None
         self._running: Cell | None = None
-        self._spare: list[deque[tuple[object, ActorAddress]]] = []
         self._at = 0.0  # when the message before the present one was done; a clock is read once a message
 
     # --- what is there ---
@@ -208,24 +207,22 @@ class Engine:
         if cell is None:
             self._dead_letter(target, message, sender)
             return
-        if isinstance(cell, Endpoint):
+        if type(cell) is Endpoint:
             cell.put(message)
             return
         mailbox = cell.mailbox
-        if mailbox:
-            if len(mailbox) >= MAILBOX_LIMIT and not isinstance(message, _ALWAYS_FIT):
-                self._dead_letter(target, message, sender)
-                return
+        if not mailbox:
+            cell.mailbox = ((message, sender),)
+            if cell.phase is not _ABORTED:
+                self.ready.append(cell)
+                if self._running is None:
+                    self.wake()
+        elif len(mailbox) >= MAILBOX_LIMIT and not isinstance(message, _ALWAYS_FIT):
+            self._dead_letter(target, message, sender)
+        elif type(mailbox) is deque:
             mailbox.append((message, sender))
-            return
-        if isinstance(mailbox, tuple):
-            cell.mailbox = mailbox = self._spare.pop() if self._spare else deque()
-        mailbox.append((message, sender))
-        if cell.phase is not _ABORTED:
-            ready = self.ready
-            ready.append(cell)
-            if len(ready) == 1:
-                self.wake()
+        else:
+            cell.mailbox = deque((*mailbox, (message, sender)))
 
     def _dead_letter(self, target: ActorAddress, message: object, sender: ActorAddress) -> None:
         if isinstance(message, _NEVER_DEAD_LETTERS):
@@ -249,7 +246,8 @@ class Engine:
         """Schedule a `WakeupMessage`; it goes with its actor."""
         if cell.phase is _LIVE:
             self.wakeups.add(self.now() + period.total_seconds(), cell, period, payload)
-            self.wake()
+            if self._running is None:
+                self.wake()
 
     # --- running ---
 
@@ -270,31 +268,41 @@ class Engine:
         return bool(ready)
 
     def _take_turn(self, cell: Cell) -> None:
+        """Let an actor handle what it has. What escapes (a sink that raises, an interrupt) costs one message only."""
         if cell.phase is _ABORTED:
             self._return_mail(cell)
             return
-        mailbox = cell.mailbox
         self._running = cell
+        actor, left = cell.instance, self.turn_messages
         try:
-            for _ in range(self.turn_messages):
-                if not mailbox:
-                    break
-                message, sender = mailbox[0]
+            while left and cell.mailbox:
+                left -= 1
                 self.handled += 1
-                try:
-                    self._deliver(cell, message, sender)
-                finally:
-                    if mailbox:
-                        mailbox.popleft()
+                message, sender = cell.mailbox[0]
+                if cell.phase is _EXITING or isinstance(message, ActorSystemMessage):
+                    self._deliver_system(cell, message, sender)
+                else:
+                    again = False
+                    try:  # what `_call` does, without its frame: a tenth of what a message costs
+                        answer = actor.receiveMessage(message, sender)  # type: ignore[attr-defined]
+                        if answer is not None:
+                            _refuse_coroutine(actor, answer)
+                    except BaseException as error:  # noqa: BLE001 - see `_call`
+                        again = self._fault(cell, message, sender, error, 1)
+                    if again:
+                        self._call(cell, message, sender, (2,))
+                at = self.now()
+                if at - self._at >= SLOW_TURN_S:
+                    self._notice_slow(cell, actor, message, at - self._at)
+                self._at = at
+                cell.drop_first()
+        except BaseException:
+            cell.drop_first()
+            raise
         finally:
-            # Whatever escapes (a sink that raises, an interrupt) costs one message, never the actor or the system.
             self._running = None
-            if mailbox:
+            if cell.mailbox:
                 self.ready.append(cell)
-            elif not isinstance(mailbox, tuple):
-                cell.mailbox = ()
-                if len(self._spare) < SPARE_MAILBOXES:
-                    self._spare.append(mailbox)
 
     def _return_mail(self, cell: Cell) -> None:
         cell.phase = _DEAD
@@ -304,51 +312,53 @@ class Engine:
                 self.post(sender, PoisonMessage(message, cell.failure), cell.address)
         cell.mailbox = ()
 
-    def _deliver(self, cell: Cell, message: object, sender: ActorAddress) -> None:
+    def _deliver_system(self, cell: Cell, message: object, sender: ActorAddress) -> None:
+        """Deliver what concerns the system, or anything to an actor that is exiting."""
         if cell.phase is _EXITING:
             self._deliver_exiting(cell, message, sender)
-            return
-        is_system = isinstance(message, ActorSystemMessage)
-        if is_system and isinstance(message, Thespian_StatusReq):
+        elif isinstance(message, Thespian_StatusReq):
             self.post(sender, self._status(cell), cell.address)
-            return
-        self._call(cell, message, sender)
-        began, self._at = self._at, self.now()
-        took = self._at - began
-        if took >= SLOW_TURN_S:
-            self.notify(
-                SlowTurn(cell.address.actorAddressString, type(cell.instance).__name__, type(message).__name__, took)
-            )
-        if is_system and isinstance(message, ActorExitRequest) and cell.phase is _LIVE:
-            self._begin_exit(cell, recursive=message.isRecursive)
+        else:
+            self._call(cell, message, sender)
+            if isinstance(message, ActorExitRequest) and cell.phase is _LIVE:
+                self._begin_exit(cell, recursive=message.isRecursive)
 
-    def _call(self, cell: Cell, message: object, sender: ActorAddress) -> None:
+    def _call(self, cell: Cell, message: object, sender: ActorAddress, attempts: tuple[int, ...] = (1, 2)) -> None:
         """Deliver, and once more if the handler raises; then the sender gets the message back as poison.
 
         Any exception but an interrupt is the actor's own: a `CancelledError` from a future must not stop the system.
         """
-        details = ""
-        for attempt in (1, 2):
+        for attempt in attempts:
             try:
                 answer = cell.instance.receiveMessage(message, sender)  # type: ignore[attr-defined]
-                if answer is not None and hasattr(answer, "__await__"):
-                    _discard(answer)
-                    raise TypeError(f"{type(cell.instance).__name__}: handlers are synchronous, not coroutines")  # noqa: TRY301
-            except SystemExit:
-                self.end(cell)
-                return
-            except KeyboardInterrupt:
-                raise
-            except BaseException:  # noqa: BLE001 - whatever else a handler raises is its own affair
-                details = traceback.format_exc()
-                actor, kind = type(cell.instance).__name__, type(message).__name__
-                self.notify(MessageFailed(cell.address.actorAddressString, actor, kind, attempt, details))
-                if isinstance(message, ActorExitRequest) or getattr(cell.instance, "no_retry", False):
-                    break
+                if answer is not None:
+                    _refuse_coroutine(cell.instance, answer)
+            except BaseException as error:  # noqa: BLE001 - whatever a handler raises is its own affair
+                if not self._fault(cell, message, sender, error, attempt):
+                    return
             else:
                 return
-        if not isinstance(message, (ActorExitRequest, PoisonMessage)):
+
+    def _notice_slow(self, cell: Cell, actor: object, message: object, took_s: float) -> None:
+        kind = type(message).__name__
+        self.notify(SlowTurn(cell.address.actorAddressString, type(actor).__name__, kind, took_s))
+
+    def _fault(self, cell: Cell, message: object, sender: ActorAddress, error: BaseException, attempt: int) -> bool:
+        """Do what a handler's exception asks for; True: let it try once more."""
+        if isinstance(error, KeyboardInterrupt):
+            raise error
+        if isinstance(error, SystemExit):
+            self.end(cell)
+            return False
+        details = traceback.format_exc()
+        actor, kind = type(cell.instance).__name__, type(message).__name__
+        self.notify(MessageFailed(cell.address.actorAddressString, actor, kind, attempt, details))
+        is_exit = isinstance(message, ActorExitRequest)
+        if attempt == 1 and not is_exit and not getattr(cell.instance, "no_retry", False):
+            return True
+        if not is_exit and not isinstance(message, PoisonMessage):
             self.post(sender, PoisonMessage(message, details), cell.address)
+        return False
 
     def _status(self, cell: Cell) -> object:
         status = Thespian_ActorStatus(cell.address, type(cell.instance).__name__, self.system_address)
@@ -412,8 +422,6 @@ class Engine:
         if cell.timers >= 0:
             self.wakeups.drop_all_of(cell)
         undelivered = list(cell.mailbox)[first:]
-        if cell.mailbox:
-            cell.mailbox.clear()  # a turn under way reads from it
         cell.mailbox = ()
         for message, sender in undelivered:
             self._dead_letter(cell.address, message, sender)
@@ -425,8 +433,10 @@ class Engine:
             self.post(parent.address, ChildActorExited(cell.address), cell.address)
 
 
-def _discard(awaitable: Any) -> None:
-    """Close a coroutine that nobody will await, so that it does not complain when it is collected."""
-    close = getattr(awaitable, "close", None)
-    if close is not None:
-        close()
+def _refuse_coroutine(actor: object, answer: Any) -> None:
+    """Raise where a handler's answer would have to be awaited; it is closed, lest it complains when it is collected."""
+    if hasattr(answer, "__await__"):
+        close = getattr(answer, "close", None)
+        if close is not None:
+            close()
+        raise TypeError(f"{type(actor).__name__}: handlers are synchronous, not coroutines")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import deque
 from contextlib import suppress
-from time import monotonic
-from typing import TYPE_CHECKING
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, final
 
 from thespian.system import isInternalActorSystemMessage
 
@@ -18,24 +17,24 @@ ENDPOINT_LIMIT = 100_000
 """Mail that nobody listens for is kept up to here; then the oldest goes."""
 
 
+@final
 class Endpoint:
     """A mailbox read from outside, by a blocked thread or by an awaiting coroutine."""
 
-    __slots__ = ("_arrived", "_mail", "_waiting", "address")
+    __slots__ = ("_mail", "_waiting", "address")
 
     def __init__(self, address: Address) -> None:
         self.address = address
-        self._mail: deque[object] = deque(maxlen=ENDPOINT_LIMIT)
-        self._arrived = threading.Condition()
+        self._mail: SimpleQueue[object] = SimpleQueue()
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     def put(self, message: object) -> None:
         """Keep a message for whoever listens; messages between systems are not for them. Called on the loop."""
         if isInternalActorSystemMessage(message):
             return
-        with self._arrived:
-            self._mail.append(message)
-            self._arrived.notify()
+        if self._mail.qsize() >= ENDPOINT_LIMIT:
+            self.take(0)
+        self._mail.put(message)
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
@@ -44,38 +43,35 @@ class Endpoint:
 
     def drain(self) -> list[object]:
         """Take everything that is there, without waiting."""
-        with self._arrived:
-            mail = list(self._mail)
-            self._mail.clear()
+        mail = []
+        with suppress(Empty):
+            while True:
+                mail.append(self._mail.get_nowait())
         return mail
 
     def take(self, timeout_s: float | None) -> object | None:
         """Wait in this thread; None when time is up."""
-        deadline = None if timeout_s is None else monotonic() + timeout_s
-        with self._arrived:
-            while not self._mail:
-                remaining = None if deadline is None else deadline - monotonic()
-                if remaining is not None and remaining <= 0:
-                    return None
-                self._arrived.wait(remaining)
-            return self._mail.popleft()
+        with suppress(Empty):
+            return self._mail.get(timeout=timeout_s)
+        return None
 
     async def take_async(self, timeout_s: float | None) -> object | None:
         """Wait without blocking the loop; None when time is up."""
-        try:
+        if timeout_s is None:
+            return await self._take_next()
+        with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                while not self._mail:
-                    waiter = asyncio.get_running_loop().create_future()
-                    self._waiting.append(waiter)
-                    try:
-                        await waiter
-                    finally:
-                        self._forget(waiter)
-        except TimeoutError:
-            return None
-        return self._mail.popleft()
+                return await self._take_next()
+        return None
 
-    def _forget(self, waiter: asyncio.Future[None]) -> None:
-        """Leave no trace of one that stopped waiting."""
-        with suppress(ValueError):
-            self._waiting.remove(waiter)
+    async def _take_next(self) -> object:
+        while self._mail.empty():
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiter)
+            try:
+                await waiter
+            except asyncio.CancelledError:
+                with suppress(ValueError):  # whoever was woken and cancelled at once is no longer among them
+                    self._waiting.remove(waiter)
+                raise
+        return self._mail.get_nowait()

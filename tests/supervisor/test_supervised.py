@@ -1,8 +1,29 @@
-from supervisor import events
+from typing import get_args
+
+import pytest
+from thespian.actors import ActorExitRequest, ChildActorExited, WakeupMessage
+
+from supervisor import events, messages
+from supervisor.child import ExitSettled, StartImpossible
+from supervisor.dynamic import DynamicSupervisor
 from supervisor.messages import ChildExiting, Start
+from supervisor.parent import Parent
 from supervisor.reasons import Crashed, Normal, is_abnormal
 from supervisor.spec import ChildSpec
+from supervisor.supervised import Supervised
+from supervisor.supervisor import Supervisor
 from supervisor.testing import CrashOnMessage, Echo, Stage
+
+OF_ALL = {*get_args(messages.ToSupervised), WakeupMessage, ActorExitRequest}
+OF_PARENTS = OF_ALL | {*get_args(messages.ToParent), ChildActorExited, StartImpossible, ExitSettled}
+
+
+@pytest.mark.parametrize(
+    ("actor", "known"),
+    [(Supervised, OF_ALL), (Parent, OF_PARENTS), (Supervisor, OF_PARENTS), (DynamicSupervisor, OF_PARENTS)],
+)
+def test_the_protocol_has_a_row_for_every_message_of_supervision_and_no_other(actor, known):
+    assert set(actor.protocol) == known
 
 
 def test_a_kept_reason_holds_no_traceback_and_the_message_is_not_delivered_twice():

@@ -177,6 +177,22 @@ async def test_wakeups_come_in_due_order(system, base):
     assert [await base.listen_async(5) for _ in range(3)] == [10, 20, 30]
 
 
+async def test_a_wakeup_that_cannot_be_delivered_is_reported_and_the_others_come(system, base, monkeypatch):
+    def refuse(target, message, sender, post=base.engine.post):
+        if isinstance(message, WakeupMessage) and message.payload == 10:
+            raise OSError(message)
+        post(target, message, sender)
+
+    reported = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context["exception"]))
+    monkeypatch.setattr(base.engine, "post", refuse)
+    sleeper = system.createActor(Sleeper)
+    for delay in (10, 20):
+        system.tell(sleeper, delay)
+    assert await base.listen_async(5) == 20
+    assert [type(error) for error in reported] == [OSError]
+
+
 async def test_the_systems_capabilities_are_the_ones_actors_are_checked_against(system, base):
     assert base.engine.capabilities is system.capabilities
     assert system.capabilities["GPU"]

@@ -28,8 +28,12 @@ class World:
     def __init__(self, **options):
         self.at = 0.0
         self.notices = []
-        self.engine = Engine(lambda: self.at, lambda: None, self.notices.append, **options)
+        self.woken = 0
+        self.engine = Engine(lambda: self.at, self.wake, self.notices.append, **options)
         self.outside = self.engine.open_endpoint()
+
+    def wake(self):
+        self.woken += 1
 
     def create(self, actor, name=None, requirements=None):
         return self.engine.create_root(actor, requirements, name)
@@ -48,9 +52,7 @@ class World:
         self.run()
 
     def heard(self):
-        heard = list(self.outside._mail)
-        self.outside._mail.clear()
-        return heard
+        return self.outside.drain()
 
     def ask(self, target, *messages):
         self.tell(target, *messages)
@@ -229,6 +231,21 @@ def test_one_busy_actor_does_not_keep_the_others_waiting(world):
     assert world.engine.handled <= 100 + engine_module.TURN_MESSAGES
 
 
+def test_the_driver_is_woken_from_outside_only_for_it_looks_by_itself_after_a_batch(world):
+    class Relay(Actor):
+        def receiveMessage(self, message, sender):
+            if message:
+                self.send(self.createActor(Relay), message - 1)
+                self.wakeupAfter(timedelta(hours=1))
+
+    world.tell(world.create(Relay), 5)
+    assert world.woken == 1
+    world.run()
+    assert (world.engine.handled, len(world.engine.wakeups), world.woken) == (6, 5, 1)
+    world.tell(world.create(Relay), 0)
+    assert world.woken == 2
+
+
 def test_a_slow_turn_is_noticed(world):
     class Slow(Actor):
         def receiveMessage(self, message, sender):
@@ -394,7 +411,7 @@ def test_what_one_actor_stashes_another_never_answers(world):
     world.engine.post(theirs, "they", other.address)
     world.run()
     assert world.heard() == []
-    assert list(other._mail) == [("they", 2)]
+    assert other.drain() == [("they", 2)]
     assert world.ask(mine, "mine") == [("mine", 1)]
 
 
