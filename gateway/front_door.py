@@ -17,6 +17,7 @@ from actors.verdict import Verdict
 from gateway.client_socket import ClientSocket
 from gateway.close_codes import TO_CALLER
 from gateway.crowd import surplus
+from gateway.introduction import introduce
 from gateway.logs import PeerLog
 from gateway.socket_core import SocketLimits, bound_reads
 
@@ -288,10 +289,11 @@ class _Head(asyncio.Protocol):
         if transport is None:
             return
         transport.set_protocol(protocol)
-        protocol.connection_made(transport)
         if isinstance(protocol, asyncio.BufferedProtocol):
+            introduce(protocol, transport)
             _feed(protocol, data)
         else:
+            protocol.connection_made(transport)
             cast("asyncio.Protocol", protocol).data_received(data)
 
     def _answer(self, refusal: Refusal) -> None:
