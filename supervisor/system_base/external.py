@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from thespian.system import isInternalActorSystemMessage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from supervisor.system_base.address import Address
 
 ENDPOINT_LIMIT = 100_000
@@ -19,12 +21,17 @@ ENDPOINT_LIMIT = 100_000
 
 
 class Endpoint:
-    """A mailbox read from outside, by a blocked thread or by an awaiting coroutine."""
+    """A mailbox read from outside, by a blocked thread or by an awaiting coroutine.
 
-    __slots__ = ("_arrived", "_mail", "_waiting", "address")
+    With ``hear`` it keeps nothing: each message is given to that function at once, within the sender's turn, so it must
+    be short and not raise.
+    """
 
-    def __init__(self, address: Address) -> None:
+    __slots__ = ("_arrived", "_hear", "_mail", "_waiting", "address")
+
+    def __init__(self, address: Address, hear: Callable[[object], None] | None = None) -> None:
         self.address = address
+        self._hear = hear
         self._mail: deque[object] = deque(maxlen=ENDPOINT_LIMIT)
         self._arrived = threading.Condition()
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -32,6 +39,9 @@ class Endpoint:
     def put(self, message: object) -> None:
         """Keep a message for whoever listens; messages between systems are not for them. Called on the loop."""
         if isInternalActorSystemMessage(message):
+            return
+        if self._hear is not None:
+            self._hear(message)
             return
         with self._arrived:
             self._mail.append(message)
