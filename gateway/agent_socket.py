@@ -18,6 +18,7 @@ from actors.link_end import Phase as LinkPhase
 from actors.messages import WireClosed, WireOpened, WireRefused, WireText
 from gateway import close_codes
 from gateway.close_codes import TO_AGENT
+from gateway.introduction import introduce
 from gateway.keepalive import Keepalive
 from gateway.logs import PeerLog
 from gateway.reach import OutOfReach, Reach
@@ -186,31 +187,49 @@ def _no_wire_yet(code: int, reason: str) -> None:
     """A fault of the handshake: it fails the attempt by itself."""
 
 
-class Attempt:
-    """A connection attempt under way: one task, held and named."""
+class Attempt(asyncio.BaseProtocol):  # not a `Protocol`: uvloop keeps whose `data_received` it once saw
+    """A connection attempt under way: one task, held and named. It is the connection's protocol until picows is."""
 
     def __init__(
         self, dialer: AgentDialer, url: str, deliver: Callable[[WireEvent], None], traceparent: str = ""
     ) -> None:
+        loop = asyncio.get_running_loop()
         self._dialer = dialer
         self._headers = {"traceparent": traceparent} if traceparent else None
         self._deliver: Callable[[WireEvent], None] | None = deliver
         self._wire: AgentSocket | None = None
         self._log = PeerLog(_no_wire_yet)
-        self.task = asyncio.get_running_loop().create_task(self._run(url), name=f"dial {url}")
+        self._parts: WSParsedURL  # of the URL; known before there is a connection
+        self._upgrade: Any  # picows' protocol, known as soon as there is one
+        self._timer = loop.call_later(dialer.dial_s, self._expire)
+        self.task = loop.create_task(self._run(url), name=f"dial {url}")
 
     def cancel(self) -> None:
         """Give up; nothing is delivered afterwards, but the end of a wire that has been handed over already."""
         self._deliver = None
+        self._timer.cancel()
         self.task.cancel()
         if self._wire is not None:
             self._wire.drop()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Bound what is read, then leave the connection to picows."""
+        connection = cast("asyncio.Transport", transport)
+        bound_reads(connection.get_extra_info("socket"), self._dialer.limits)
+        self._upgrade = upgrade = self._protocol()
+        connection.set_protocol(upgrade)
+        introduce(upgrade, connection)
 
     def _tell(self, event: WireEvent) -> None:
         if self._deliver is not None:
             self._deliver(event)
 
-    def _listener(self) -> AgentSocket:
+    def _expire(self) -> None:
+        if self._wire is None:
+            self._tell(WireRefused(_refusal(TimeoutError())))
+            self.cancel()
+
+    def _listener(self, *_: object) -> AgentSocket:
         dialer = self._dialer
         self._wire = AgentSocket(dialer.limits, self._tell, dialer.on_bug, dialer.keepalive)
         self._log.on_fault = self._wire.on_parser_fault
@@ -218,32 +237,33 @@ class Attempt:
 
     async def _run(self, url: str) -> None:
         try:
-            parts = session_address(url)
+            self._parts = parts = session_address(url)
         except (ValueError, WSInvalidURL) as error:
+            self._timer.cancel()
             self._tell(WireRefused(_refusal(error, FailureKind.REJECTED)))
             return
         try:
-            async with asyncio.timeout(self._dialer.dial_s):
-                await self._open(parts)
+            await self._open(parts)
             if self._wire is not None and self._deliver is not None:
                 self._wire.deliver_to(self._deliver)
         except Exception as error:  # noqa: BLE001 - whatever the network or the URL does is a refusal
             if self._wire is None:
                 self._tell(WireRefused(_refusal(error)))
+        finally:
+            self._timer.cancel()
 
     async def _open(self, parts: WSParsedURL) -> None:
         # Not picows' ws_connect: cancelled during the handshake, that leaves its connection open.
-        transport, protocol = await self._connect(parts)
-        bound_reads(transport.get_extra_info("socket"), self._dialer.limits)
+        transport = await self._connect(parts)
         try:
-            await cast("Any", protocol).wait_until_handshake_complete()
+            await self._upgrade.wait_until_handshake_complete()
             if self._wire is None:
                 raise ConnectionError("connection ended during the handshake")  # noqa: TRY301 - one clean-up
         except BaseException:
             transport.abort()
             raise
 
-    async def _connect(self, parts: WSParsedURL) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
+    async def _connect(self, parts: WSParsedURL) -> asyncio.Transport:
         """Connect to the very address that was judged: a name may have another one a moment later."""
         *others, last = await self._dialer.reach.addresses(parts.host, parts.port)
         for address in others:
@@ -251,18 +271,19 @@ class Attempt:
                 return await self._connect_to(address, parts)
         return await self._connect_to(last, parts)
 
-    async def _connect_to(self, address: str, parts: WSParsedURL) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
-        return await asyncio.get_running_loop().create_connection(
-            lambda: self._protocol(parts),
+    async def _connect_to(self, address: str, parts: WSParsedURL) -> asyncio.Transport:
+        transport, _ = await asyncio.get_running_loop().create_connection(
+            lambda: self,
             address,
             parts.port,
             ssl=parts.is_secure or None,
             server_hostname=parts.host if parts.is_secure else None,
         )
+        return transport
 
-    def _protocol(self, parts: WSParsedURL) -> asyncio.BaseProtocol:
-        limits = self._dialer.limits
-        protocol = WSProtocol(
+    def _protocol(self) -> Any:
+        limits, parts = self._dialer.limits, self._parts
+        return WSProtocol(
             parts.netloc,
             parts.resource_name,
             True,  # noqa: FBT003 - positional in picows
@@ -279,7 +300,6 @@ class Attempt:
             self._headers,
             limits.read_buffer_bytes,
         )
-        return cast("asyncio.BaseProtocol", protocol)
 
 
 class AgentDialer:
@@ -297,13 +317,13 @@ class AgentDialer:
         self.keepalive = Keepalive(limits)
         self.dial_s = dial_s
         self.reach = reach or Reach()
-        self._attempts: set[Attempt] = set()
+        self._attempts: set[asyncio.Task[None]] = set()
 
     def dial(self, url: str, deliver: Callable[[WireEvent], None], traceparent: str = "") -> Attempt:
         """Start connecting."""
         attempt = Attempt(self, url, deliver, traceparent)
-        self._attempts.add(attempt)
-        attempt.task.add_done_callback(lambda _: self._attempts.discard(attempt))
+        self._attempts.add(attempt.task)
+        attempt.task.add_done_callback(self._attempts.discard)
         return attempt
 
 

@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from thespian.actors import ActorAddress
 
     from actors.ids import SessionId
+    from actors.ports import Tracer
     from gateway.client_socket import ClientSocket
     from gateway.config import Settings
     from gateway.delay import Delays
@@ -150,6 +151,7 @@ class Gateway:
         self._names = Names()
         self._reviving: asyncio.Task[None] | None = None
         self.live = self._live()
+        self._audience = self._told()
         self._began_ms = int(self.ports.wall() * 1000)
 
     @property
@@ -276,14 +278,20 @@ class Gateway:
 
     def observe(self, session_id: SessionId, event: object) -> None:
         """Pass one event of a session on to all who keep, count or show it."""
-        telemetry.trace(session_id, event)
-        self.meters.observe(session_id, event)
-        self.tracing.observe(session_id, event)
-        self.boxes.observe(session_id, event)
-        self.chronicle.observe(session_id, event)
-        self.live.observe(session_id, event)
+        self._audience(session_id, event)
+
+    def _told(self) -> telemetry.Audience:
+        tracers: list[tuple[Tracer, frozenset[type]]] = [
+            (telemetry.trace, telemetry.LOGGED),
+            (self.meters.observe, self.meters.wants),
+            (self.tracing.observe, self.tracing.wants),
+            (self.boxes.observe, telemetry.EVERY),
+            (self.chronicle.observe, telemetry.EVERY),
+            (self.live.observe, self.live.wants),
+        ]
         if self.history is not None:
-            self.history.observe(session_id, event)
+            tracers.append((self.history.observe, self.history.wants))
+        return telemetry.Audience(tracers)
 
     def _look(self) -> None:
         """Every five seconds."""

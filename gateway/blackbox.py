@@ -22,6 +22,7 @@ from msgspec import Struct
 
 from actors.failover import Fault
 from actors.ids import SessionId
+from actors.messages import CallerChose
 from actors.receipt import Outcome
 from actors.session_events import (
     LinkDialled,
@@ -62,8 +63,20 @@ SETTLE_S: Final = 3.0  # after what went wrong, so that the file says what becam
 _BAD_SWAPS: Final = frozenset({Outcome.FAILED, Outcome.RETURNED, Outcome.FELL_BACK})
 _WORDS: Final = frozenset({"text", "arguments", "result", "context", "graph_state", "memory", "config", "message"})
 _SMALL: Final = frozenset(
-    (SessionBegan, Routed, LinkDialled, LinkEnded, LinkLost, SwapEnded, Parked, Resumed, SessionEnded)
+    {
+        CallerChose,
+        SessionBegan,
+        Routed,
+        LinkDialled,
+        LinkEnded,
+        LinkLost,
+        SwapEnded,
+        Parked,
+        Resumed,
+        SessionEnded,
+    }
 )
+_MAY_BE_WRONG: Final = frozenset({LinkLost, SwapEnded, SessionEnded})
 _CAMEL: Final = re.compile(r"(?<!^)(?=[A-Z])")
 _JSON: Final = msgspec.json.Encoder(enc_hook=str)
 
@@ -168,7 +181,7 @@ class Recorder:
 
 
 class BlackBoxes:
-    """The recorders of present calls, and the files of what went wrong. A `Tracer` by `observe`."""
+    """The recorders of present calls, and the files of what went wrong. A `Tracer` by `observe`, of every event."""
 
     def __init__(
         self,
@@ -205,12 +218,12 @@ class BlackBoxes:
         if recorder is None:
             return
         recorder.note(event)
-        if isinstance(event, SessionBegan):
+        kind = type(event)
+        if kind is SessionBegan:
             recorder.phase = Phase.OPEN
-        why = _wrong(event)
-        if why and session_id not in self._due:
+        if kind in _MAY_BE_WRONG and (why := _wrong(event)) and session_id not in self._due:
             self._due[session_id] = (why, self._later(SETTLE_S, lambda: self._settle(session_id)))
-        if isinstance(event, SessionEnded):
+        if kind is SessionEnded:
             recorder.phase = Phase.ENDED
             self._settle(session_id)
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 FIRST_STEPS, LAST_STEPS = 8, 120  # of one call: how it began is kept, whatever comes later
 MAX_ENDED: Final = 500  # calls that are over and can still be looked at
 RECENT: Final = 60  # of all calls and actors together
+_COUNTED: Final = frozenset({SessionBegan, LinkLost, SwapEnded, SessionEnded})
 _ENDED_WELL: Final = frozenset({Verdict.CALLER_LEFT, Verdict.SWAPPED, Verdict.SHUTDOWN, Verdict.ENDED_BY_OPERATOR})
 
 
@@ -59,7 +60,7 @@ class Story:
     def note(self, at_ms: int, event: object) -> None:
         """Keep one event."""
         self.told += 1
-        if isinstance(event, LinkLost):
+        if type(event) is LinkLost:
             self.lost_ms = at_ms
         self.events.note(at_ms, event)
 
@@ -90,17 +91,19 @@ class Chronicle:
     def observe(self, session_id: SessionId, event: object) -> None:
         """Keep one event of a session."""
         at_ms = int(self._wall() * 1000)
-        if isinstance(event, SessionBegan):  # perhaps with a call that another session had
+        kind = type(event)
+        if kind is SessionBegan:  # perhaps with a call that another session had
             self._live[session_id] = self._ended.pop(session_id, Story(at_ms))
         story = self.story(session_id)
         if story is None:
             return
-        if isinstance(event, TranscriptLine):
+        if kind is TranscriptLine:
             story.lines += 1
             return
         story.note(at_ms, event)
         self._recent.append((at_ms, event))
-        self._count(event)
+        if kind in _COUNTED:
+            self._count(event)
 
     def emit(self, event: SupervisionEvent) -> None:
         """Keep what happened to one of the fixed actors."""

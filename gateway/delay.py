@@ -61,7 +61,9 @@ class Delays:
     def note(self, seconds: float) -> None:
         """Count one frame."""
         microseconds = int(seconds * 1e6)
-        bucket = bucket_of(microseconds)
+        self._count(bucket_of(microseconds), microseconds)
+
+    def _count(self, bucket: int, microseconds: int) -> None:
         whole = self._whole
         if isinstance(self.counts, bytes):
             # what a call counts fits into 32 bits; what a process counts in a month does not
@@ -69,7 +71,7 @@ class Delays:
         self.counts[bucket] += 1
         self.sum_us += microseconds
         if whole is not None:
-            whole.note(seconds)
+            whole._count(bucket, microseconds)  # noqa: SLF001 - of the same class
 
     def describe(self) -> dict[str, float | None]:
         """Show how many frames were measured, and percentiles in milliseconds."""

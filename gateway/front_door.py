@@ -17,6 +17,7 @@ from actors.verdict import Verdict
 from gateway.client_socket import ClientSocket
 from gateway.close_codes import TO_CALLER
 from gateway.crowd import surplus
+from gateway.introduction import introduce
 from gateway.keepalive import Keepalive
 from gateway.logs import PeerLog
 from gateway.socket_core import SocketLimits, bound_reads
@@ -55,7 +56,8 @@ class RequestHead:
 
     def query(self, name: str) -> str:
         """The first value of a query parameter; empty where it is absent."""
-        return parse_qs(self.target.partition("?")[2]).get(name, [""])[0]
+        query = self.target.partition("?")[2]
+        return parse_qs(query).get(name, [""])[0] if query else ""
 
     @property
     def subprotocols(self) -> list[str]:
@@ -251,7 +253,7 @@ class _Head(asyncio.Protocol):
             self._give_to(self._door.callbacks.http())
         elif head.path != "/sonic":
             self._answer(Refusal("no WebSocket here", HTTPStatus.BAD_REQUEST, None))
-        elif _NOT_ASCII.search(raw):
+        elif not raw.isascii() and _NOT_ASCII.search(raw):
             self._answer(Refusal("the upgrade is not in ASCII", HTTPStatus.BAD_REQUEST, None))
         else:
             try:
@@ -274,7 +276,7 @@ class _Head(asyncio.Protocol):
             client.answer_upgrade,
             PeerLog(client.on_parser_fault),
             True,  # noqa: FBT003
-            self._door.head_s,
+            None,  # no deadline: the head is here, and picows decides at once
             False,  # noqa: FBT003
             limits.ping_interval_s,
             limits.ping_deadline_s,
@@ -292,10 +294,11 @@ class _Head(asyncio.Protocol):
         if transport is None:
             return
         transport.set_protocol(protocol)
-        protocol.connection_made(transport)
         if isinstance(protocol, asyncio.BufferedProtocol):
+            introduce(protocol, transport)
             _feed(protocol, data)
         else:
+            protocol.connection_made(transport)
             cast("asyncio.Protocol", protocol).data_received(data)
 
     def _answer(self, refusal: Refusal) -> None:
@@ -346,5 +349,8 @@ def _parse(raw: bytes, remote: str) -> RequestHead | None:
     words = lines[0].split(" ")
     if len(words) != 3:
         return None
-    headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
+    headers = {}
+    for line in lines[1:]:
+        name, _, value = line.partition(":")
+        headers[name.strip().lower()] = value.strip()
     return RequestHead(words[0], words[1], headers, remote)

@@ -58,6 +58,8 @@ class _Open:
 class History:
     """Collects, writes, lists and reads."""
 
+    wants = frozenset[type]({TranscriptLine, Routed, SessionEnded})
+
     def __init__(self, folder: Path, max_files: int, max_age_s: float, wall: Callable[[], float] = time.time) -> None:
         self._folder = folder
         self._max_files = max_files

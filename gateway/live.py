@@ -21,6 +21,7 @@ from actors.topology import REGISTRY_PATH
 from gateway.chronicle import described
 from gateway.http_api import agent_json
 from gateway.rest import ApiError, an_id
+from gateway.telemetry import EVERY
 from gateway.viewers import Bounds, Viewers
 from gateway.wire import encode
 from supervisor.events import ChildRestarting
@@ -49,6 +50,8 @@ _SHOWN: Final = ("id", "url", "status", "activeSessions", "links", "breaker")
 class Live:
     """The stream and its viewers. ``totals`` gives the figures of the whole; ``now`` is monotonic seconds."""
 
+    wants = EVERY - {TranscriptLine}  # what is said comes with the session's story
+
     def __init__(
         self,
         glance: Glance,
@@ -75,8 +78,8 @@ class Live:
         self._came = asyncio.Event()
 
     def observe(self, session_id: SessionId, event: object) -> None:  # noqa: ARG002 - events name their session
-        """Show one event of a session to whoever looks; a `Tracer`. What is said comes with the session's story."""
-        if len(self.viewers) and not isinstance(event, TranscriptLine):
+        """Show one event of a session to whoever looks; a `Tracer`."""
+        if len(self.viewers):
             self._tell(event)
 
     def emit(self, event: SupervisionEvent) -> None:

@@ -5,7 +5,7 @@ Every label has few values: fixed words, paths by kind, agents up to a bound. No
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram, PlatformCollector, ProcessCollector
 
@@ -47,6 +47,8 @@ class AgentNames:
 class Meters:
     """Counters that events increment; a `Tracer` by `observe`, an `EventSink` by `emit`."""
 
+    wants = frozenset[type]({SessionBegan, SessionEnded, LinkDialled, LinkLost, SwapEnded})
+
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         self.agents = AgentNames()
@@ -67,21 +69,22 @@ class Meters:
         self._took = _histogram(registry, "swap_duration_seconds", "From the wish for another link to its end.")
         self._begin_at_zero()
 
-    def observe(self, _: SessionId, event: object) -> None:
+    def observe(self, session_id: SessionId, event: object) -> None:  # noqa: ARG002 - one label each would be too many
         """Count one event of a session."""
         match event:
+            case SwapEnded(receipt=receipt):
+                reason = receipt.reason.value
+                self._swaps.count(reason, receipt.outcome.value)
+                self._gap.child(reason).observe(receipt.ms_without_agent / 1000)
+                self._took.child(reason).observe(receipt.took_ms / 1000)
+            case LinkDialled(agent_id=agent, reason=reason):
+                self._dials.count(self.agents.label(agent), reason)
             case SessionBegan(taken_up=taken_up):
                 self._started.count("taken_up" if taken_up else "new")
             case SessionEnded(verdict=verdict):
                 self._ended.count(str(TO_CALLER[verdict].code), verdict.value)
-            case LinkDialled(agent_id=agent, reason=reason):
-                self._dials.count(self.agents.label(agent), reason)
             case LinkLost(agent_id=agent, cause=cause):
                 self._lost.count(self.agents.label(agent), cause)
-            case SwapEnded(receipt=receipt):
-                self._swaps.count(receipt.reason.value, receipt.outcome.value)
-                self._gap.labels(receipt.reason.value).observe(receipt.ms_without_agent / 1000)
-                self._took.labels(receipt.reason.value).observe(receipt.took_ms / 1000)
 
     def emit(self, event: SupervisionEvent) -> None:
         """Count one event of supervision."""
@@ -153,24 +156,35 @@ def _word(reason: ExitReason) -> str:
             return "start_failed"
 
 
-class _Counter:
-    """A counter by its labels. It keeps its children: to ask the library for one costs more than to increment it."""
+Series = TypeVar("Series", Counter, Histogram)
 
-    def __init__(self, registry: CollectorRegistry, name: str, documentation: str, *labels: str) -> None:
-        self._counter = Counter(name, documentation, labels, namespace="understudy", registry=registry)
-        self._children: dict[tuple[str, ...], Counter] = {}
 
-    def child(self, *values: str) -> Counter:
+class _Series(Generic[Series]):
+    """A metric by its labels. It keeps its children: to ask the library for one costs more than to count in it."""
+
+    def __init__(self, metric: Series) -> None:
+        self._metric: Series = metric
+        self._children: dict[tuple[str, ...], Series] = {}
+
+    def child(self, *values: str) -> Series:
         """The series with these labels; there from now on, with 0."""
         child = self._children.get(values)
         if child is None:
-            child = self._children[values] = self._counter.labels(*values)
+            child = self._children[values] = self._metric.labels(*values)
         return child
+
+
+class _Counter(_Series[Counter]):
+    """How often."""
+
+    def __init__(self, registry: CollectorRegistry, name: str, documentation: str, *labels: str) -> None:
+        super().__init__(Counter(name, documentation, labels, namespace="understudy", registry=registry))
 
     def count(self, *values: str) -> None:
         """Add one."""
         self.child(*values).inc()
 
 
-def _histogram(registry: CollectorRegistry, name: str, documentation: str) -> Histogram:
-    return Histogram(name, documentation, ("reason",), namespace="understudy", registry=registry, buckets=GAP_BUCKETS)
+def _histogram(registry: CollectorRegistry, name: str, documentation: str) -> _Series[Histogram]:
+    label, space = ("reason",), "understudy"
+    return _Series(Histogram(name, documentation, label, namespace=space, registry=registry, buckets=GAP_BUCKETS))

@@ -43,9 +43,7 @@ class Reach:
     def covers(self, address: IPv4Address | IPv6Address) -> bool:
         """Whether an address may be connected to."""
         plain = _plain(address)
-        if plain.is_link_local or plain.is_multicast or plain in _METADATA:
-            return False
-        return not self.networks or is_within(str(plain), self.networks)
+        return not _is_nobodys(plain) and (not self.networks or is_within(str(plain), self.networks))
 
     async def addresses(self, host: str, port: int) -> list[str]:
         """Resolve a host, once, to the addresses that may be connected to.
@@ -76,6 +74,12 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
         return ipaddress.ip_address(text)
     except ValueError:
         return None
+
+
+@lru_cache(maxsize=1024)
+def _is_nobodys(address: IPv4Address | IPv6Address) -> bool:
+    """Whether an address is never an agent's."""
+    return address.is_link_local or address.is_multicast or address in _METADATA
 
 
 def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

@@ -18,7 +18,7 @@ from gateway.close_codes import TO_CALLER
 from gateway.relay import CallerRelay, Ended
 from gateway.resume import Claim, Elsewhere, Live, LiveCalls, ResumeTokens, Taken, Void
 from gateway.stash import Stash
-from supervisor.messages import ChildRefused, Forwarded, NoSuchChild, StartChild, ToPath
+from supervisor.messages import ChildRefused, ChildStarted, Forwarded, NoSuchChild, StartChild, ToPath
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,12 +73,16 @@ class Reception:
         self._tokens = tokens if settings.park_s > 0 else None
         self._stash = stash
         self._starting: dict[SessionId, _Start] = {}
-        self._answers = base.engine.open_endpoint()
-        self._tasks = {asyncio.get_running_loop().create_task(self._hear_refusals(), name="refusals")}
+        self._loop = asyncio.get_running_loop()
+        self._looking: asyncio.TimerHandle | None = None
+        self._answers = base.engine.open_endpoint(self._hear)
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def stop(self) -> None:
         """Forget who was being looked up."""
         self._starting.clear()
+        if self._looking is not None:
+            self._looking.cancel()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -102,7 +106,7 @@ class Reception:
                 relay.rebind(client, known, _number(head.query("seen")))
             case Elsewhere(claim):
                 relay = self._relay(claim.session_id, client, claim.number + 1)
-                task = asyncio.get_running_loop().create_task(self._take_up(relay, claim), name="take up")
+                task = self._loop.create_task(self._take_up(relay, claim), name="take up")
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
             case Taken():
@@ -129,6 +133,8 @@ class Reception:
     def _ask_for(self, start: _Start) -> None:
         relay = start.relay
         self._starting[relay.session_id] = start
+        if self._looking is None:
+            self._looking = self._loop.call_later(LOOK_S, self._look)
         args = SessionArgs(relay.session_id, relay, self._ports, self._settings, self._tracer, call=start.call)
         message, me = StartChild(session_spec(args)), self._answers.address
         sessions = self._names.find(SESSIONS_PATH)
@@ -156,14 +162,15 @@ class Reception:
         answer = await self._base.ask_as_async(self._node, question, RECALL_S)
         return dict(answer.document) if isinstance(answer, DocumentLoaded) and answer.document is not None else None
 
-    async def _hear_refusals(self) -> None:
-        while True:
-            match await self._answers.take_async(LOOK_S):
-                case ChildRefused(id=refused, reason=reason):
-                    self._refuse(SessionId(refused), is_early=reason == "duplicate")
-                case NoSuchChild(message=StartChild(spec)):
-                    self._refuse(SessionId(spec.id))
-            self._look()
+    def _hear(self, answer: object) -> None:
+        """React to the sessions' supervisor; to a refusal after its turn, or an error here would be one of its own."""
+        match answer:
+            case ChildStarted(id=started):  # and has taken its relay over
+                self._starting.pop(SessionId(started), None)
+            case ChildRefused(id=refused, reason=reason):
+                self._loop.call_soon(partial(self._refuse, SessionId(refused), is_early=reason == "duplicate"))
+            case NoSuchChild(message=StartChild(spec)):
+                self._loop.call_soon(self._refuse, SessionId(spec.id))
 
     def _refuse(self, session_id: SessionId, *, is_early: bool = False) -> None:
         """There is no room, or not yet: the session before of the same call has not ended."""
@@ -171,7 +178,7 @@ class Reception:
         if start is None:
             return
         if is_early and self._ports.now() < start.deadline:
-            asyncio.get_running_loop().call_later(AGAIN_S, self._ask_again, start)
+            self._loop.call_later(AGAIN_S, self._ask_again, start)
             return
         del self._starting[session_id]
         start.relay.close(Verdict.REFUSED)
@@ -183,13 +190,15 @@ class Reception:
 
     def _look(self) -> None:
         """Forget who has a session, and send away who will never have one."""
-        now = self._ports.now()
+        now, self._looking = self._ports.now(), None
         for session_id, start in tuple(self._starting.items()):
             if start.relay.is_attached:
                 del self._starting[session_id]
             elif now > start.deadline:
                 del self._starting[session_id]
                 start.relay.release()
+        if self._starting:
+            self._looking = self._loop.call_later(LOOK_S, self._look)
 
 
 def _received(document: dict[str, object], here: Ended | None, claim: Claim) -> int | None:

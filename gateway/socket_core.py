@@ -357,10 +357,22 @@ class SocketCore(WSListener):
             self._add_part(data, fin=frame.fin)
         elif self._parts is not None:
             raise Violation(close_codes.PROTOCOL_ERROR, "message inside a fragmented message")
+        elif kind == _TEXT and frame.fin:
+            self._take_text(data)
         else:
             self._parts = bytearray()
             self._utf8 = codecs.getincrementaldecoder("utf-8")() if kind == _TEXT else None
             self._add_part(data, fin=frame.fin)
+
+    def _take_text(self, data: bytes) -> None:
+        """Take a text that came in one frame, as nearly all do."""
+        if len(data) > self.limits.message_bytes:
+            raise Violation(close_codes.TOO_BIG, "message too big")
+        try:
+            data.decode()
+        except UnicodeDecodeError:
+            raise Violation(close_codes.INVALID_DATA, "text is not UTF-8") from None
+        self.on_text(data)
 
     def _add_part(self, data: bytes, *, fin: bool) -> None:
         parts, utf8 = self._parts, self._utf8

@@ -71,6 +71,8 @@ class Stash:
     def take(self, now_ms: float) -> list[Kept]:
         """Hand everything over in order and be empty."""
         self._expire(now_ms)
+        if not self._audio and not self._texts:  # as at most beginnings of a call
+            return []
         audio = ((place, frame) for place, _, frame in self._audio or ())
         items: list[Kept] = [item for _, item in merge(audio, self._texts or (), key=lambda kept: kept[0])]
         self._audio = self._texts = None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, get_args
 
 from loguru import logger
 
-from actors.session_events import LinkLost, Parked, Resumed, Routed, SessionEnded, SwapEnded
+from actors.session_events import LinkLost, Parked, Resumed, Routed, SessionEnded, SessionEvent, SwapEnded
 from supervisor import events
 from supervisor.reasons import describe, is_abnormal
 from supervisor.system_base import CreationFailed, DeadLetter, MessageFailed, SlowTurn
@@ -15,8 +15,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from actors.ids import SessionId
+    from actors.ports import Tracer
     from supervisor.events import EventSink, SupervisionEvent
     from supervisor.system_base import Notice
+
+
+_LAZY = logger.opt(lazy=True)  # words are put together only where somebody reads their level
+
+
+EVERY: Final = frozenset[type](get_args(SessionEvent))
+LOGGED: Final = frozenset[type]({Routed, LinkLost, SwapEnded, Parked, Resumed, SessionEnded})
+
+
+class Audience:
+    """A `Tracer` that is several: each gets the events of the types that it wants, in this order."""
+
+    def __init__(self, tracers: Iterable[tuple[Tracer, frozenset[type]]]) -> None:
+        there = tuple(tracers)
+        self._of = {kind: tuple(tracer for tracer, wanted in there if kind in wanted) for kind in EVERY}
+
+    def __call__(self, session_id: SessionId, event: object) -> None:
+        """Pass one event on."""
+        for tracer in self._of.get(type(event), ()):
+            tracer(session_id, event)
 
 
 class Sinks:
@@ -59,8 +80,7 @@ class SupervisionLog:
                 logger.debug("{} #{} started", event.path, event.incarnation)
             case events.ChildExited(path, incarnation, reason, lived_s):
                 level = "WARNING" if is_abnormal(reason) else "DEBUG"
-                log = logger.opt(lazy=True)
-                log.log(level, "{}", lambda: f"{path} #{incarnation} ended after {lived_s:.1f} s: {describe(reason)}")
+                _LAZY.log(level, "{}", lambda: f"{path} #{incarnation} ended after {lived_s:.1f} s: {describe(reason)}")
             case _:
                 logger.warning("{}", event)
 
@@ -70,7 +90,7 @@ def trace(session_id: SessionId, event: object) -> None:
     told = _told(session_id, event)
     if told is not None:
         level, line = told
-        logger.opt(lazy=True).bind(session=session_id).log(level, "{}", line)
+        _LAZY.log(level, "{}", line, session=lambda: session_id)
 
 
 def _told(session_id: SessionId, event: object) -> tuple[str, Callable[[], str]] | None:

@@ -41,6 +41,7 @@ from actors.verdict import Verdict
 from gateway.close_codes import TO_CALLER
 from gateway.masking import mask
 from gateway.span_export import SpanQueue
+from gateway.telemetry import EVERY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -88,6 +89,11 @@ class _Call:
 
 class Tracing:
     """A `Tracer` that writes spans; ``content``: whether inputs and outputs are in them, masked."""
+
+    @property
+    def wants(self) -> frozenset[type]:
+        """What it writes of; nothing where there is nobody to write to."""
+        return EVERY if self.queues else frozenset()
 
     def __init__(self, exporters: dict[str, SpanExporter], *, content: bool = True) -> None:
         self.queues = [SpanQueue(exporter, name) for name, exporter in exporters.items()]

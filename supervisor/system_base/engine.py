@@ -119,10 +119,10 @@ class Engine:
 
     # --- creating ---
 
-    def open_endpoint(self) -> Endpoint:
-        """Make an address for somebody outside of the system."""
+    def open_endpoint(self, hear: Callable[[object], None] | None = None) -> Endpoint:
+        """Make an address for somebody outside of the system, who takes what comes, or hears it at once."""
         address = Address(f"{self.prefix}~External~{next(self._numbers)}", self)
-        endpoint = Endpoint(address)
+        endpoint = Endpoint(address, hear)
         address.target = endpoint
         self._endpoints[address.actorAddressString] = endpoint
         return endpoint

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, final
 from thespian.system import isInternalActorSystemMessage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from supervisor.system_base.address import Address
 
 ENDPOINT_LIMIT = 100_000
@@ -19,18 +21,26 @@ ENDPOINT_LIMIT = 100_000
 
 @final
 class Endpoint:
-    """A mailbox read from outside, by a blocked thread or by an awaiting coroutine."""
+    """A mailbox read from outside, by a blocked thread or by an awaiting coroutine.
 
-    __slots__ = ("_mail", "_waiting", "address")
+    With ``hear`` it keeps nothing: each message is given to that function at once, within the sender's turn, so it must
+    be short and not raise.
+    """
 
-    def __init__(self, address: Address) -> None:
+    __slots__ = ("_hear", "_mail", "_waiting", "address")
+
+    def __init__(self, address: Address, hear: Callable[[object], None] | None = None) -> None:
         self.address = address
+        self._hear = hear
         self._mail: SimpleQueue[object] = SimpleQueue()
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     def put(self, message: object) -> None:
         """Keep a message for whoever listens; messages between systems are not for them. Called on the loop."""
         if isInternalActorSystemMessage(message):
+            return
+        if self._hear is not None:
+            self._hear(message)
             return
         if self._mail.qsize() >= ENDPOINT_LIMIT:
             self.take(0)

@@ -82,6 +82,12 @@ def test_the_beginning_and_the_last_events_are_kept_and_the_gap_is_counted():
     assert document["events"][-1]["wanted"] == f"a{FIRST_EVENTS + LAST_EVENTS + 6}"
 
 
+def test_what_a_caller_wanted_is_masked_when_it_is_written():
+    recorder = Recorder(lambda: 0.0, words=False)
+    recorder.note(CallerChose("12345678"))
+    assert recorder.document(ID, "x", 0.0)["events"][0]["wanted"] == "***"
+
+
 SAID = [
     CallerText(SECRET),
     CallerSent({"type": "custom", "value": SECRET}),

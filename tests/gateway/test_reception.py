@@ -10,8 +10,10 @@ import pytest
 import websockets
 
 from actors.topology import SESSIONS_PATH
+from actors.verdict import Verdict
 from gateway import reception
-from supervisor.messages import Forwarded, StartChild, TerminateChild, ToPath
+from gateway.close_codes import TO_CALLER
+from supervisor.messages import ChildRefused, Forwarded, NoSuchChild, StartChild, TerminateChild, ToPath
 from tests.gateway.test_calls import PATIENCE_S, Agent, eventually, register, running, said, until
 from tests.gateway.test_resume import connected, dial, serving
 
@@ -110,3 +112,24 @@ async def test_who_gets_no_session_is_not_left_waiting_for_ever(bank, monkeypatc
     async with dial(bank) as socket:
         assert await closed(socket) == 1012
     assert not bank.reception.calls.ids()
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_who_is_refused_a_session_is_told_and_forgotten(bank, lost):
+    bank.reception._base = held = Held(bank.base)
+    async with dial(bank) as socket:
+        await until(socket, connected)
+        ((_, asked),) = held.waiting
+        start = asked.message
+        answer = NoSuchChild(SESSIONS_PATH, start) if lost else ChildRefused(start.spec.id, "max_children")
+        bank.base.tell(asked.sender, answer)
+        assert await closed(socket) == TO_CALLER[Verdict.REFUSED].code
+    assert not bank.reception.calls.ids()
+    assert not bank.reception._starting
+
+
+async def test_who_has_a_session_is_no_longer_waited_for(bank):
+    async with dial(bank) as socket:
+        await until(socket, connected)
+        await ask(socket, "one")
+        assert not bank.reception._starting

@@ -302,6 +302,23 @@ async def test_a_refused_dial_is_told_once() -> None:
     assert refused.end.kind is FailureKind.UNREACHABLE
 
 
+async def test_a_dial_that_takes_too_long_is_told_once_and_leaves_nothing() -> None:
+    silent = await asyncio.get_running_loop().create_server(Silent, "127.0.0.1", 0)
+    opened = descriptors()
+    events: asyncio.Queue[Any] = asyncio.Queue()
+    dialer = AgentDialer([].append, dial_s=0.02)
+    attempt = dialer.dial(f"ws://127.0.0.1:{silent.sockets[0].getsockname()[1]}", events.put_nowait)
+    refused = await asyncio.wait_for(events.get(), 5)
+    assert isinstance(refused, WireRefused)
+    assert (refused.end.kind, refused.end.detail) == (FailureKind.UNREACHABLE, "TimeoutError: ")
+    await asyncio.gather(attempt.task, return_exceptions=True)
+    async with asyncio.timeout(2):
+        while descriptors() > opened:  # noqa: ASYNC110 - the kernel gives no event for this
+            await asyncio.sleep(0.01)
+    assert events.empty()
+    silent.close()
+
+
 async def test_an_agent_that_hangs_up_in_the_handshake_is_a_refusal() -> None:
     class HangUp(asyncio.Protocol):
         def connection_made(self, transport: Any) -> None:

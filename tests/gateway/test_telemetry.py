@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 from loguru import logger
+from prometheus_client import generate_latest
 
 from actors.ids import AgentId, Generation, SessionId
 from actors.ports import RelayCounters
@@ -25,6 +26,7 @@ from actors.session_events import (
 )
 from actors.verdict import Verdict
 from gateway import telemetry
+from gateway.meters import Meters
 from supervisor import events
 from supervisor.reasons import Crashed, Killed, Normal, Shutdown, StartFailed
 from supervisor.system_base import CreationFailed, DeadLetter, MessageFailed, SlowTurn
@@ -107,6 +109,41 @@ SESSION = [
 
 def test_every_session_event_has_its_row() -> None:
     assert {type(event) for event, _, _ in SESSION} == set(get_args(SessionEvent))
+
+
+def test_an_audience_gets_what_it_wants_in_its_order() -> None:
+    heard: list[tuple[str, object]] = []
+    began, ended = SESSION[0][0], SESSION[2][0]
+    audience = telemetry.Audience(
+        [
+            (lambda _, event: heard.append(("all", event)), telemetry.EVERY),
+            (lambda _, event: heard.append(("one", event)), frozenset({type(ended)})),
+            (lambda _, event: heard.append(("none", event)), frozenset()),
+        ]
+    )
+    audience(ID, began)
+    audience(ID, ended)
+    audience(ID, object())
+    assert heard == [("all", began), ("all", ended), ("one", ended)]
+
+
+def test_what_is_logged_is_what_the_log_wants() -> None:
+    assert {type(event) for event, level, _ in SESSION if level} == telemetry.LOGGED
+
+
+def test_what_is_counted_is_what_the_meters_want() -> None:
+    meters = Meters()
+
+    def counted() -> list[Any]:
+        return [line for line in generate_latest(meters.registry).splitlines() if line.startswith(b"understudy_")]
+
+    counting = set()
+    for event, _, _ in SESSION:
+        before = counted()
+        meters.observe(ID, event)
+        if counted() != before:
+            counting.add(type(event))
+    assert counting == Meters.wants
 
 
 @pytest.mark.parametrize(("event", "level", "words"), SESSION)

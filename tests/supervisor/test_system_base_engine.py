@@ -370,6 +370,17 @@ def test_a_full_mailbox_refuses_the_newest_but_never_an_exit(world, monkeypatch)
     assert len(world.engine) == 0
 
 
+def test_who_wants_to_hear_at_once_keeps_no_mail(world):
+    heard = []
+    ear = world.engine.open_endpoint(heard.append)
+    world.engine.post(ear.address, "one", world.outside.address)
+    assert (heard, ear.drain()) == (["one"], [])
+    world.engine.close_endpoint(ear)
+    world.engine.post(ear.address, "two", world.outside.address)
+    assert heard == ["one"]
+    assert world.engine.dead_letters == 1
+
+
 def test_a_name_is_one_actor_until_it_ends(world):
     first = world.create(Echo, name="one")
     assert world.create("no.such.Actor", name="one") == first

@@ -1,0 +1,64 @@
+"""Making a connection known to picows, without the questions to its socket that nobody wants answered.
+
+Picows sets TCP_NODELAY, which both loops have set already, and TCP_QUICKACK, which makes the kernel send an empty
+packet ahead of the answer; then it reads four options and both addresses for a log line that `PeerLog` leaves out. On
+uvloop each option makes a socket object of its own and two system calls.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncio
+
+
+class _Unasked:
+    """A socket of which only the descriptor is told."""
+
+    __slots__ = ("_descriptor",)
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def fileno(self) -> int:
+        """The descriptor, to which picows writes."""
+        return self._descriptor
+
+    def setsockopt(self, *_: object) -> None:
+        """Leave the option as it is."""
+
+    def getsockopt(self, *_: object) -> int:
+        """Answer whatever: nobody reads it."""
+        return 0
+
+
+class _Introduced:
+    """A transport as picows keeps it: the same, but for its socket while it is introduced."""
+
+    __slots__ = ("_transport", "get_write_buffer_size", "shown", "write")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self.write = transport.write  # picows keeps these two, for every frame
+        self.get_write_buffer_size = transport.get_write_buffer_size
+        self.shown: _Unasked | None = _Unasked(transport.get_extra_info("socket").fileno())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def get_extra_info(self, name: str, default: object = None) -> object:
+        """What the transport says; while it is introduced, only what matters."""
+        if self.shown is None or name == "ssl_object":
+            return self._transport.get_extra_info(name, default)
+        return self.shown if name == "socket" else default
+
+
+def introduce(protocol: Any, transport: asyncio.Transport) -> None:
+    """Tell a protocol of picows' that it has a connection."""
+    if type(transport).__module__.startswith("asyncio."):  # it has a socket object; and `SocketCore` wants to know it
+        protocol.connection_made(transport)
+        return
+    introduced = _Introduced(transport)
+    protocol.connection_made(introduced)
+    introduced.shown = None

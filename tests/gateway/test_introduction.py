@@ -1,0 +1,120 @@
+"""What picows is told of a connection, and what it is spared."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import socket
+import weakref
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.asyncio.connection import Connection
+from websockets.asyncio.server import serve
+
+from gateway.agent_socket import AgentDialer
+from gateway.front_door import Callbacks, FrontDoor
+from gateway.introduction import introduce
+from gateway.socket_core import Phase
+
+pytestmark = pytest.mark.real
+
+
+class Asked:
+    """A transport of another loop than asyncio's, that counts what its socket is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def get_extra_info(self, name: str, default: object = None) -> object:
+        return self if name == "socket" else f"a {name}"
+
+    def fileno(self) -> int:
+        return 7
+
+    def setsockopt(self, *_: int) -> None:
+        self.asked += 1
+
+    def getsockopt(self, *_: int) -> int:
+        self.asked += 1
+        return 1
+
+    def write(self, data: bytes) -> None: ...
+
+    def get_write_buffer_size(self) -> int:
+        return 5
+
+    def is_closing(self) -> bool:
+        return False
+
+
+class Curious:
+    """A protocol that asks as much as picows does."""
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        connection = transport.get_extra_info("socket")
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        self.mark = connection.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        self.descriptor = connection.fileno()
+        self.told = [transport.get_extra_info(name) for name in ("peername", "sockname", "ssl_object")]
+
+
+def test_a_socket_is_not_asked_while_it_is_introduced_and_is_itself_afterwards() -> None:
+    transport, protocol = Asked(), Curious()
+    introduce(protocol, transport)  # type: ignore[arg-type]
+    assert (transport.asked, protocol.descriptor) == (0, 7)
+    assert protocol.told == [None, None, "a ssl_object"]
+    kept = protocol.transport
+    assert (kept.get_extra_info("socket"), kept.get_extra_info("peername")) == (transport, "a peername")
+    assert (kept.get_write_buffer_size(), kept.is_closing()) == (5, False)
+
+
+def test_both_hops_write_at_once_though_picows_cannot_ask_for_it() -> None:
+    uvloop = pytest.importorskip("uvloop")
+    found: list[Any] = []
+
+    def see(core: Any) -> None:
+        connection = core._transport.underlying_transport.get_extra_info("socket")
+        found.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+    async def call() -> None:
+        door = FrontDoor(Callbacks(asyncio.Protocol, lambda client, _: see(client), found.append))
+        await door.start("127.0.0.1", 0)
+        async with connect(f"ws://127.0.0.1:{door.port}/sonic"), serve(Connection.wait_closed, "127.0.0.1", 0) as agent:
+            events: asyncio.Queue[Any] = asyncio.Queue()
+            port = agent.sockets[0].getsockname()[1]
+            AgentDialer(found.append).dial(f"ws://127.0.0.1:{port}", events.put_nowait)
+            wire = (await asyncio.wait_for(events.get(), 5)).wire
+            see(wire)
+            wire.abort()
+        await door.stop()
+
+    uvloop.run(call())
+    assert found == [1, 1]
+
+
+def test_an_attempt_that_came_to_its_end_is_not_kept_with_its_connection() -> None:
+    uvloop = pytest.importorskip("uvloop")
+
+    async def dial() -> None:
+        async with serve(Connection.wait_closed, "127.0.0.1", 0) as agent:
+            events: asyncio.Queue[Any] = asyncio.Queue()
+            port = agent.sockets[0].getsockname()[1]
+            attempt = AgentDialer([].append).dial(f"ws://127.0.0.1:{port}", events.put_nowait)
+            wire = (await asyncio.wait_for(events.get(), 5)).wire
+            await attempt.task
+            kept = weakref.ref(attempt)
+            del attempt
+            async with asyncio.timeout(2):
+                while kept() is not None:  # noqa: ASYNC110 - the loop lets go of its callbacks one turn later
+                    await asyncio.sleep(0)
+            assert wire.phase is Phase.OPEN
+            wire.abort()
+
+    gc.disable()
+    try:
+        uvloop.run(dial())
+    finally:
+        gc.enable()
