@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 RECALL_S = 2.0  # the store answers from memory or a local file; the caller is waiting
 STARTING_S = 10.0  # a session starts within a turn or two; beyond it the message was lost with an actor that crashed
 AGAIN_S = 0.05  # while the session before of the same call is on its way out
-LOOK_S = 5.0
+LOOK_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +189,7 @@ class Reception:
             self._ask_for(start)
 
     def _look(self) -> None:
-        """Forget who has a session, and send away who will never have one."""
+        """Forget who has a session, ask again for who has none yet, and send away who will never have one."""
         now, self._looking = self._ports.now(), None
         for session_id, start in tuple(self._starting.items()):
             if start.relay.is_attached:
@@ -197,8 +197,8 @@ class Reception:
             elif now > start.deadline:
                 del self._starting[session_id]
                 start.relay.release()
-        if self._starting:
-            self._looking = self._loop.call_later(LOOK_S, self._look)
+            else:
+                self._ask_for(start)  # lost with a supervisor that crashed, or else refused as a duplicate
 
 
 def _received(document: dict[str, object], here: Ended | None, claim: Claim) -> int | None:

@@ -114,6 +114,17 @@ async def test_who_gets_no_session_is_not_left_waiting_for_ever(bank, monkeypatc
     assert not bank.reception.calls.ids()
 
 
+async def test_a_session_whose_start_was_lost_is_asked_for_again(bank, monkeypatch):
+    monkeypatch.setattr(reception, "LOOK_S", 0.05)
+    bank.reception._base = held = Held(bank.base)
+    async with dial(bank) as socket:
+        await until(socket, connected)
+        await eventually(lambda: held.waiting)
+        bank.reception._base = bank.base
+        await ask(socket, "one")
+        assert not bank.reception._starting
+
+
 @pytest.mark.parametrize("lost", [False, True])
 async def test_who_is_refused_a_session_is_told_and_forgotten(bank, lost):
     bank.reception._base = held = Held(bank.base)
