@@ -292,6 +292,7 @@ def _finish_return(r: Reaction, swap: Swap, replayed: Replayed) -> None:
 def tell_handoff_failed(r: Reaction, target: str, error: str, use_id: str = "") -> None:
     """Tell the agent and the caller that the caller stays where he is."""
     words = f"We could not put you through to {target[:60]}. You are still with {r.state.agent}."
+    r.set(turns=r.state.turns.told())
     r.do(
         ToAgent(session_words.handoff_failed(r.state, target, error, use_id, r.moment.wall_ms)),
         ToCaller(session_words.notice("handoff_failed", words)),

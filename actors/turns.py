@@ -29,7 +29,8 @@ class Turns(Struct, frozen=True, gc=False):
 
     ``doubtful`` counts texts that were given together with one that was answered: the protocol does not tie an answer
     to a question, so a link that dies then may have taken them along. They are not said again, but the caller is told.
-    So it is with texts for which a tool was used: its effect must not happen twice.
+    So it is with texts for which a tool was used: its effect must not happen twice. And with one more where the agent
+    was told of something: what it says then looks like an answer.
     """
 
     unanswered: tuple[CallerText, ...] = ()
@@ -58,6 +59,10 @@ class Turns(Struct, frozen=True, gc=False):
         if now - self.spoke_at > SAME_BREATH_S:
             return self.answered(now)
         return replace(self, unanswered=(), doubtful=self.doubtful + len(self.unanswered))
+
+    def told(self) -> Turns:
+        """The agent was told something that it may speak of: its next words may answer nothing that the caller said."""
+        return replace(self, doubtful=self.doubtful + 1)
 
     def tool_used(self, tool: str, use_id: str) -> Turns:
         """A tool with side effects, for all we know, is running for what is open."""

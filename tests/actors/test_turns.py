@@ -39,6 +39,12 @@ def test_a_wish_to_hand_over_answers_what_is_open_unless_it_belongs_to_the_words
     assert not Turns().asked(A, held=False).handed_over(0).in_doubt
 
 
+def test_what_an_agent_says_of_what_it_was_told_leaves_the_callers_words_in_doubt():
+    turns = Turns().told().asked(A, held=False).answered(0)
+    assert turns.in_doubt
+    assert not turns.answered(1).in_doubt
+
+
 def test_a_handover_leaves_old_turns_with_the_old_agent():
     assert Turns().asked(A, held=False).asked(B, held=True).agent_left_behind() == Turns(stashed=(B,))
 

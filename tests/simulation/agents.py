@@ -8,6 +8,8 @@ from tests.simulation.network import BINARY, CLOSE, FRAGMENTED, PING, PONG, TEXT
 
 AGENT_CLOSES = (1000, 1001, 1011, 1012, 1008)
 
+SORRY = {"type": "transcript", "role": "assistant", "text": "I am sorry.", "isFinal": True}
+
 
 class Instance:
     """One process of one agent. ``temper``: the chance of each misbehaviour, per occasion."""
@@ -85,6 +87,8 @@ class Instance:
                 self.world.record.delivered(call["session"], message["text"], link)
                 if not self.chance("deaf"):
                     self._soon(link, lambda: self._answer(link, message["text"]))
+            case "handoff_failed":
+                self._soon(link, lambda: self._send(link, SORRY))
 
     def _soon(self, link, step):
         def still_there():

@@ -162,5 +162,5 @@ class Caller:
                 self.starts += 1
             case "error" if message.get("code") == "handoff_failed":
                 self.handoffs_failed += 1
-            case "transcript" if message.get("role") == "assistant":
+            case "transcript" if "by" in message:  # an answer, and no other words
                 self.answers.append(message)

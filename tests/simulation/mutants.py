@@ -109,6 +109,10 @@ def repeats_nothing(_original):
     return lambda _self: ()
 
 
+def doubts_nothing(_original):
+    return lambda self: self
+
+
 MUTANTS = {
     "the relay stashes what it has stashed already": (CallerRelay, "repeat", says_again_what_is_stashed),
     "a link that was current stays heard": (AgentSocket, "retire", nothing),
@@ -116,6 +120,7 @@ MUTANTS = {
     "the stash gives its texts back to front": (Stash, "take", reverses),
     "session_start is sent for every link": (Translator, "start", starts_again),
     "a failover forgets what was not answered": (Turns, "repeated", repeats_nothing),
+    "an apology counts as an answer": (Turns, "told", doubts_nothing),
     "a link does not notice that its wire has ended": (agent_link.AgentLink, "handle", ignores_the_end_of_its_wire),
     "a link that is killed leaves its wire": (agent_link.AgentLink, "on_exit", nothing),
     "a swap leaves the old link": (session_swaps, "close", closes_nothing),
