@@ -22,10 +22,10 @@ class Watched(Protocol):
 class Queue:
     """Who waits for ``wait_s``; whoever came last is due last."""
 
-    __slots__ = ("_due", "_timer", "_wait_s")
+    __slots__ = ("_due", "_grain_s", "_timer", "_wait_s")
 
     def __init__(self, wait_s: float) -> None:
-        self._wait_s = wait_s
+        self._wait_s, self._grain_s = wait_s, wait_s / LATE_PART
         self._due: dict[Watched, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
@@ -34,26 +34,31 @@ class Queue:
 
     def add(self, one: Watched) -> None:
         """Let one wait that does not."""
-        loop = asyncio.get_running_loop()
-        self._due[one] = loop.time() + self._wait_s
+        self._due[one] = asyncio.get_running_loop().time() + self._wait_s
         if self._timer is None:
-            self._timer = loop.call_later(self._wait_s, self._look)
+            self._arm()
 
     def discard(self, one: Watched) -> None:
         """Let it wait no longer; without effect where it does not."""
-        if self._due.pop(one, None) is not None and not self._due and self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._due.pop(one, None) is not None and not self._due:
+            self._arm()
 
     def _look(self) -> None:
-        loop, grain_s, self._timer = asyncio.get_running_loop(), self._wait_s / LATE_PART, None
-        until = loop.time() + grain_s  # a loop's clock and its timers may round differently
+        """Look at all that are due, under the timer that has run: who is added meanwhile arms none."""
+        until = asyncio.get_running_loop().time() + self._grain_s  # a loop's clock and its timers may round differently
         for one in [one for one, _ in takewhile(lambda entry: entry[1] <= until, self._due.items())]:
             if self._due.pop(one, None) is not None:  # another one's end may have been its own
                 one.keep_alive()
-        first = next(iter(self._due.values()), None)
-        if first is not None and self._timer is None:
-            self._timer = loop.call_later(max(first - loop.time(), grain_s), self._look)
+        self._arm()
+
+    def _arm(self) -> None:
+        """Have one timer, for who is due first; none where nobody waits."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if (first := next(iter(self._due.values()), None)) is not None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(max(first - loop.time(), self._grain_s), self._look)
 
 
 class Keepalive:

@@ -80,6 +80,39 @@ def test_who_is_added_again_within_its_look_waits_once_more(world: World) -> Non
     assert world.timers == 1
 
 
+def test_who_is_added_again_leaves_the_others_their_own_time(world: World) -> None:
+    queue, ones = Queue(10.0), []
+
+    def again() -> One:
+        one = One(world, lambda: queue.add(one))
+        return one
+
+    for begun in (0.0, 2.5, 7.0):
+        world.pass_time(begun)
+        ones.append(again())
+        queue.add(ones[-1])
+    world.pass_time(100.0)
+    for begun, one in zip((0.0, 2.5, 7.0), ones, strict=True):
+        assert one.looks == pytest.approx([begun + 10.0 * turn for turn in range(1, len(one.looks) + 1)])
+        assert len(one.looks) >= 9
+    assert (len(queue), world.timers) == (3, 1)
+
+
+def test_all_may_go_and_one_come_within_a_look(world: World) -> None:
+    queue, late = Queue(10.0), One(world)
+
+    def change() -> None:
+        queue.discard(late)
+        queue.add(one)
+
+    one = One(world, change)
+    queue.add(one)
+    world.pass_time(5.0)
+    queue.add(late)
+    world.pass_time(25.0)
+    assert (one.looks, late.looks, world.timers) == (pytest.approx([10.0, 20.0]), [], 1)
+
+
 def test_who_is_discarded_is_not_looked_at_and_the_last_one_takes_the_timer_along(world: World) -> None:
     queue, early, late = Queue(10.0), One(world), One(world)
     queue.add(early)
