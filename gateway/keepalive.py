@@ -46,10 +46,12 @@ class Queue:
     def _look(self) -> None:
         """Look at all that are due, under the timer that has run: who is added meanwhile arms none."""
         until = asyncio.get_running_loop().time() + self._grain_s  # a loop's clock and its timers may round differently
-        for one in [one for one, _ in takewhile(lambda entry: entry[1] <= until, self._due.items())]:
-            if self._due.pop(one, None) is not None:  # another one's end may have been its own
-                one.keep_alive()
-        self._arm()
+        try:
+            for one in [one for one, _ in takewhile(lambda entry: entry[1] <= until, self._due.items())]:
+                if self._due.pop(one, None) is not None:  # another one's end may have been its own
+                    one.keep_alive()
+        finally:  # whoever failed, the others are looked at
+            self._arm()
 
     def _arm(self) -> None:
         """Have one timer, for who is due first; none where nobody waits."""

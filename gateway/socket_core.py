@@ -472,6 +472,9 @@ class SocketCore(WSListener):
 
     def keep_alive(self) -> None:
         """Ask for a sign of life where there was none since the last look, and end a connection that gives none."""
+        self._guard(self._look)
+
+    def _look(self) -> None:
         if self.phase is not Phase.OPEN or self._transport is None:
             return
         self._idle_frames = 0

@@ -113,6 +113,23 @@ def test_all_may_go_and_one_come_within_a_look(world: World) -> None:
     assert (one.looks, late.looks, world.timers) == (pytest.approx([10.0, 20.0]), [], 1)
 
 
+def test_a_look_that_goes_wrong_takes_no_others_along(world: World) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    queue, ones = Queue(10.0), [One(world, fail), One(world), One(world)]
+    for one in ones[:2]:
+        queue.add(one)
+    world.pass_time(5.0)
+    queue.add(ones[2])
+    with pytest.raises(ZeroDivisionError):
+        world.pass_time(30.0)
+    world.pass_time(30.0)
+    for one, due in zip(ones, (10.0, 10.0, 15.0), strict=True):
+        assert one.looks == pytest.approx([due], abs=2 * 10.0 / LATE_PART)
+    assert (len(queue), world.timers) == (0, 0)
+
+
 def test_who_is_discarded_is_not_looked_at_and_the_last_one_takes_the_timer_along(world: World) -> None:
     queue, early, late = Queue(10.0), One(world), One(world)
     queue.add(early)

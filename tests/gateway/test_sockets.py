@@ -234,6 +234,27 @@ async def test_a_peer_that_answers_no_ping_is_dropped_at_the_deadline(hop_of) ->
         assert hop.kinds in ([], [FailureKind.HALF_OPEN])
 
 
+class Deaf:
+    """A transport on which nothing can be asked."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+
+    def send_ping(self) -> None:
+        raise ZeroDivisionError
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+async def test_a_bug_in_a_look_ends_that_socket_alone(hop_of) -> None:
+    async with hop_of(LIMITS) as hop:
+        hop.socket._transport = Deaf(hop.socket._transport)
+        hop.socket.keep_alive()
+        assert await hop.peer.closed_with() == (1011, "internal error")
+        assert [type(bug) for bug in hop.bugs] == [ZeroDivisionError]
+
+
 async def test_nobody_waits_for_words_of_a_socket_that_has_ended(hop: Hop) -> None:
     keepalive = hop.socket._keepalive
     assert (len(keepalive.quiet), len(keepalive.silent)) == (1, 0)
