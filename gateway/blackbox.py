@@ -42,6 +42,7 @@ from gateway.close_codes import TO_CALLER
 from gateway.masking import mask
 from gateway.notes import Notes
 from gateway.rest import ApiError, an_id
+from gateway.wire import MAX_NAME
 
 if TYPE_CHECKING:
     from asyncio import TimerHandle
@@ -134,6 +135,13 @@ class FrameRing:
         return rows
 
 
+class _PassedOn(Struct, frozen=True):
+    """What is kept of a message that was passed on; its type is the caller's word, masked when it is written."""
+
+    kind: str
+    size: int
+
+
 class Recorder:
     """One call's black box. ``words``: keep what was said as well, masked."""
 
@@ -159,8 +167,7 @@ class Recorder:
         if self._words:
             self.note(event)
         else:
-            row = {"event": _snake("CallerSent"), "message_type": event.message["type"], "message_length": size}
-            self._events.note(self._now(), row)
+            self._events.note(self._now(), _PassedOn(cast("str", event.message["type"])[:MAX_NAME], size))
 
     def document(self, session_id: SessionId, reason: str, wall_s: float) -> dict[str, object]:
         """Everything, with times in seconds since the first event."""
@@ -315,6 +322,8 @@ def _described(event: object, *, words: bool) -> dict[str, object]:
             }
         case SessionEnded(verdict=verdict, causes=causes):
             return row | {"verdict": verdict.value, "code": TO_CALLER[verdict].code, "causes": list(causes)}
+        case _PassedOn(kind=kind, size=size):
+            return {"event": _snake("CallerSent"), "message_type": mask(kind), "message_length": size}
         case TranscriptLine(role=role, text=text):
             return row | {"role": role, **_said("text", text, words=words)}
         case Struct():
@@ -328,7 +337,7 @@ def _described(event: object, *, words: bool) -> dict[str, object]:
 def _value(name: str, value: object, *, words: bool) -> dict[str, object]:
     if name in _WORDS:
         kind = value.get("type") if isinstance(value, dict) else None
-        known = {"message_type": kind} if isinstance(kind, str) else {}
+        known = {"message_type": mask(kind[:MAX_NAME])} if isinstance(kind, str) else {}
         return known | _said(name, value, words=words)
     if name == "session_id":
         return {}

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import tracemalloc
 
 import pytest
 
@@ -12,7 +13,7 @@ from actors.session_events import LinkLost, SessionBegan, SessionEnded, SwapEnde
 from actors.topology import SESSIONS_PATH
 from actors.verdict import Verdict
 from gateway.blackbox import FIRST_EVENTS, LAST_EVENTS, NOTES, BlackBoxes, FrameRing, Recorder, read_file
-from gateway.wire import encode
+from gateway.wire import MAX_NAME, encode
 from supervisor.messages import KillChild
 from tests.gateway.test_calls import Agent, call, eventually, register, running, said, until
 
@@ -113,6 +114,32 @@ def test_a_message_that_is_passed_on_is_noted_as_one_that_the_session_gets():
         told.note(event)
         passed.note_passed_on(event, len(encode(event.message)))
         assert passed.document(ID, "x", 0.0)["events"] == told.document(ID, "x", 0.0)["events"]
+
+
+@pytest.mark.parametrize("words", [False, True])
+def test_a_type_is_masked_whoever_gets_the_message(words):
+    recorder = Recorder(lambda: 0.0, words=words)
+    event = CallerSent({"type": SECRET})
+    recorder.note(event)
+    recorder.note_passed_on(event, 40)
+    events = recorder.document(ID, "x", 0.0)["events"]
+    assert [row["message_type"] for row in events] == ["my account is ***"] * 2
+    assert "12345678" not in json.dumps(events)
+
+
+@pytest.mark.parametrize("note", [Recorder.note, lambda recorder, event: recorder.note_passed_on(event, 100_000)])
+def test_types_of_any_length_leave_a_black_box_small(note):
+    recorder = Recorder(lambda: 0.0, words=False)
+    tracemalloc.start()
+    try:
+        for number in range(FIRST_EVENTS + LAST_EVENTS):
+            note(recorder, CallerSent({"type": f"{number:03}" + "x" * 100_000}))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 128 * 1024
+    events = recorder.document(ID, "x", 0.0)["events"]
+    assert {len(row["message_type"]) for row in events} == {MAX_NAME}
 
 
 @pytest.mark.parametrize(
