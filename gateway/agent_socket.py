@@ -197,6 +197,7 @@ class Attempt(asyncio.BaseProtocol):  # not a `Protocol`: uvloop keeps whose `da
         self._dialer = dialer
         self._headers = {"traceparent": traceparent} if traceparent else None
         self._deliver: Callable[[WireEvent], None] | None = deliver
+        self._connection: asyncio.Transport | None = None  # from then on it ends the task
         self._wire: AgentSocket | None = None
         self._log = PeerLog(_no_wire_yet)
         self._parts: WSParsedURL  # of the URL; known before there is a connection
@@ -208,13 +209,19 @@ class Attempt(asyncio.BaseProtocol):  # not a `Protocol`: uvloop keeps whose `da
         """Give up; nothing is delivered afterwards, but the end of a wire that has been handed over already."""
         self._deliver = None
         self._timer.cancel()
-        self.task.cancel()
         if self._wire is not None:
             self._wire.drop()
+        elif self._connection is not None:
+            self._connection.abort()  # its end ends the task; cancelled, uvloop would tell nobody of that end
+        else:
+            self.task.cancel()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Bound what is read, then leave the connection to picows."""
-        connection = cast("asyncio.Transport", transport)
+        self._connection = connection = cast("asyncio.Transport", transport)
+        if self._deliver is None:  # given up, which the task has yet to hear
+            connection.abort()
+            return
         bound_reads(connection.get_extra_info("socket"), self._dialer.limits)
         self._upgrade = upgrade = self._protocol()
         connection.set_protocol(upgrade)

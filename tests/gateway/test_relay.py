@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gc
+import hashlib
 import json
+import os
+import socket
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +34,10 @@ from actors.messages import (
     WireRefused,
 )
 from actors.verdict import Verdict
+from gateway import agent_socket
 from gateway.agent_socket import AgentDialer
 from gateway.front_door import Callbacks, FrontDoor, Refusal
+from gateway.introduction import introduce
 from gateway.relay import CallerRelay
 
 if TYPE_CHECKING:
@@ -386,4 +392,59 @@ def test_a_dial_given_up_leaves_no_fault_for_later() -> None:
         silent.close()
 
     uvloop.run(give_up())
+    assert faults == []
+
+
+def answered(listening: socket.socket) -> socket.socket:
+    """Accept one connection of a client whose key is sixteen zeros, and answer its handshake."""
+    key = base64.b64encode(bytes(16)) + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+    connection, _ = listening.accept()
+    connection.settimeout(0)
+    connection.sendall(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+        + base64.b64encode(hashlib.sha1(key).digest())  # noqa: S324 - RFC 6455
+        + b"\r\n\r\n"
+    )
+    return connection
+
+
+@pytest.mark.parametrize("moment", ["before the handshake", "as it begins", "within it"])
+@pytest.mark.parametrize("loop_of", ["asyncio", "uvloop"])
+def test_an_answer_that_meets_a_dial_given_up_makes_no_socket(
+    monkeypatch: pytest.MonkeyPatch, moment: str, loop_of: str
+) -> None:
+    faults: list[Any] = []
+    monkeypatch.setattr(os, "urandom", bytes)
+
+    async def give_up(listening: socket.socket) -> None:
+        loop, dialer = asyncio.get_running_loop(), AgentDialer(faults.append)
+        loop.set_exception_handler(lambda _, context: faults.append(context))
+        ends: asyncio.Queue[socket.socket] = asyncio.Queue()
+
+        def cancel() -> None:
+            ends.put_nowait(answered(listening))
+            attempt.cancel()
+
+        def begin(upgrade: Any, transport: Any) -> None:
+            introduce(upgrade, transport)
+            if moment == "as it begins":
+                cancel()
+            elif moment == "within it":
+                loop.call_soon(cancel)
+
+        monkeypatch.setattr(agent_socket, "introduce", begin)
+        attempt = dialer.dial(f"ws://127.0.0.1:{listening.getsockname()[1]}", faults.append)
+        if moment == "before the handshake":  # the kernel has connected by then, and the loop is about to say so
+            loop.call_soon(loop.call_soon, cancel)
+        async with asyncio.timeout(5):
+            with await ends.get() as end, suppress(ConnectionResetError):
+                while await loop.sock_recv(end, 4096):
+                    pass
+            await asyncio.gather(attempt.task, return_exceptions=True)
+        assert len(dialer.keepalive.quiet) == 0
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(2)
+        pytest.importorskip(loop_of).run(give_up(listening))
+    gc.collect()
     assert faults == []
