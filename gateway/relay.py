@@ -396,10 +396,10 @@ class CallerRelay:
                 self._answer({"type": "config_applied"})
                 self._tell(message)
             case CallerText():
-                self._received += 1
-                if message.skip_transcript:
-                    self._translator.injected(message.text)
-                self._tell(message)
+                if self._tell(message):
+                    self._received += 1
+                    if message.skip_transcript:
+                        self._translator.injected(message.text)
             case CallerChose() | CallerStoppedSpeaking():
                 self._tell(message)
             case _:
@@ -484,16 +484,19 @@ class CallerRelay:
         self._backlog.add(data)
         self._client.send_text(data)
 
-    def _tell(self, event: RelayEvent) -> None:
+    def _tell(self, event: RelayEvent) -> bool:
+        """Tell the session, or keep it for the one to come; False where nobody will hear of it."""
         if self._box is not None:
             self._box.note(event)
-        self._under_way += 1
         if self._deliver is not None:
             self._deliver(event)
         elif len(self._early) < MAX_EARLY_EVENTS or isinstance(event, CallerGone):
             self._early = [*self._early, event]
         else:
             self._client.drop()
+            return False
+        self._under_way += 1
+        return True
 
     def _answer(self, message: Json) -> None:
         if not self._client.write_paused:  # a caller that does not read gets no answers

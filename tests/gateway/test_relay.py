@@ -38,7 +38,9 @@ from gateway import agent_socket
 from gateway.agent_socket import AgentDialer
 from gateway.front_door import Callbacks, FrontDoor, Refusal
 from gateway.introduction import introduce
-from gateway.relay import CallerRelay
+from gateway.relay import MAX_EARLY_EVENTS, CallerRelay
+from gateway.socket_core import Phase
+from gateway.wire import encode
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -224,6 +226,47 @@ async def test_json_of_any_type_goes_by_itself_but_overtakes_nothing(place: Plac
         said = [await asyncio.wait_for(heard.get(), 5) for _ in range(3)]
         assert said == [{"type": "text_input", "text": "hello"}, *({"type": "custom", "n": n} for n in (2, 4))]
         assert place.events.empty()
+
+
+class Caller:
+    """As much of a caller's socket as a relay needs."""
+
+    phase, write_paused = Phase.OPEN, False
+
+    def __init__(self) -> None:
+        self.sink: Any = None
+        self.heard: list[dict[str, Any]] = []
+        self.dropped = 0
+
+    def send_text(self, data: bytes) -> None:
+        self.heard.append(json.loads(data))
+
+    def begin_close(self, code: int, reason: str) -> None:
+        self.heard.append({"code": code, "reason": reason})
+
+    def drop(self) -> None:
+        self.dropped += 1
+
+
+@pytest.mark.parametrize("kind", ["text_input", "custom"])
+def test_what_is_dropped_before_there_is_a_session_is_neither_under_way_nor_taken(kind: str) -> None:
+    caller: Any = Caller()
+    relay = CallerRelay(SessionId("s"), caller, lambda: 0.0, lambda: 0.0)
+    relay.greet(taken_up=False)
+    for number in range(MAX_EARLY_EVENTS + 2):
+        relay.on_caller_text(encode({"type": kind, "text": str(number)}))
+    assert caller.dropped == 2
+    taken = MAX_EARLY_EVENTS if kind == "text_input" else 0
+    assert relay.counters().received == taken
+
+    events: list[Any] = []
+    relay.attach(events.append)
+    for _ in events:
+        relay.heard()
+    assert (len(events), relay._under_way) == (MAX_EARLY_EVENTS, 0)
+    again: Any = Caller()
+    relay.rebind(again, claim=0, seen=0)
+    assert [said["received"] for said in again.heard if said["type"] == "connected"] == [taken]
 
 
 async def test_the_caller_is_answered_without_an_agent(place: Place) -> None:
