@@ -17,7 +17,7 @@ class Call(Struct, frozen=True):
     """The agent that the caller was with, and his texts that have no answer, in order.
 
     It is ``whole`` where it was written at the session's end. Until then there may be texts that are not in it. Its
-    ``memory`` has a document of its own as soon as something was learned.
+    ``memory`` has a document of its own, too, as soon as something was learned, which is read first.
     """
 
     agent: AgentId

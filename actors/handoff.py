@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from msgspec import Struct, field
+from msgspec import Struct, field, json
 from msgspec.structs import replace
 
 from actors import routing
@@ -153,8 +152,8 @@ def _idv_result(result: object) -> Mapping[str, object]:
 def _parsed(text: object) -> Mapping[str, object]:
     if not isinstance(text, str) or len(text) > MAX_RESULT_TEXT:
         return {}
-    try:
-        return _mapping(json.loads(text))
+    try:  # what is read here is kept and sent on, so it must be JSON in earnest: no lone surrogates, no NaN
+        return _mapping(json.decode(text))
     except (ValueError, RecursionError):
         return {}
 

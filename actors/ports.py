@@ -195,6 +195,10 @@ class StoreFailed(Exception):  # noqa: N818 - names what happened
     """The store cannot serve now: a full disk, a lock that somebody else holds. It may be opened again later."""
 
 
+class NotJson(Exception):  # noqa: N818 - names what it is
+    """The document can never be written: it holds what is no JSON, or no Unicode."""
+
+
 class Store(Protocol):
     """Keeps what survives a session and a process; called by the store actor only. Each call may raise `StoreFailed`.
 
@@ -205,7 +209,7 @@ class Store(Protocol):
         """Read one document; None when absent or expired."""
 
     def save(self, collection: str, key: str, document: Json, ttl_s: float | None = None) -> None:
-        """Write one document, replacing it."""
+        """Write one document, replacing it. Raises `NotJson`."""
 
     def delete(self, collection: str, key: str) -> None:
         """Remove one document; absent is fine."""

@@ -165,6 +165,7 @@ class SessionActor(Parent):
                 verdict = Verdict.SHUTDOWN if isinstance(reason, Shutdown) else Verdict.OUR_BUG
                 self._trace(session_end.end_record(self.state, verdict, args.ports.now()))
                 if self.state.stage is Stage.OPEN:  # whoever takes the call up must know which texts were taken
+                    self._keep(fx.SaveMemory(self.state.memory))  # of a reaction that crashed, this is what was left
                     self.send_to(args.store, self._save_call(session_end.call_so_far(self.state), counted=True))
             self.send_to(args.registry, ForgetHolders(args.session_id))
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from actors import memory as memories
 from actors import session_words
 from actors.call import Call
 from actors.effects import (
@@ -107,8 +106,8 @@ def remember_agent(r: Reaction) -> None:
 
 
 def call_so_far(state: Session) -> Call:
-    """What is kept of a call that goes on; of its memory only what no document of its own has."""
-    return Call(state.agent, memory=state.memory if memories.is_new(state.memory) else {}, whole=False)
+    """What is kept of a call that goes on; with its memory, of which the document of its own may have been lost."""
+    return Call(state.agent, memory=state.memory, whole=False)
 
 
 def remember_call(r: Reaction) -> None:

@@ -1,7 +1,7 @@
 """The store actor: documents that outlive a session, behind whichever `Store` the gateway gives it.
 
 A store that fails, as on a full disk, is no crash: it is closed, opened again after a while, and what was to be written
-meanwhile waits, the newest of each document. Only a bug ends the actor.
+meanwhile waits, the newest of each document. What is no JSON is dropped and counted. Only a bug ends the actor.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from actors.ports import StoreFailed
+from actors.ports import NotJson, StoreFailed
 from actors.store_messages import DeleteDocument, DocumentLoaded, LoadDocument, SaveDocument
 from supervisor.backoff import Backoff
 from supervisor.supervised import Supervised
@@ -94,6 +94,8 @@ class StoreActor(Supervised):
         except StoreFailed as failed:
             self._keep(message)
             self._suspend(failed)
+        except NotJson:  # a fault of who sent it, and no better when it is written again
+            self.lost += 1
         else:
             self.failures = 0
 

@@ -95,11 +95,20 @@ class StartError(Exception):
     """The tree did not come up."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Tree:
+    """A tree that came up: its root, its own names, and whether its root has given up since."""
+
+    node: ActorAddress
+    names: Names
+    given_up: asyncio.Event
+
+
 @dataclass(slots=True)
 class _Parts:
     """What the start brings up, in this order."""
 
-    node: ActorAddress | None = None
+    tree: _Tree | None = None
     runner: web.AppRunner | None = None
     reception: Reception | None = None
     door: FrontDoor | None = None
@@ -148,7 +157,6 @@ class Gateway:
         self._documents = MemoryStore(max_documents=settings.store_documents)  # outlives its actor
         self._started = self.ports.now()
         self._parts = _Parts()
-        self._names = Names()
         self._reviving: asyncio.Task[None] | None = None
         self.live = self._live()
         self._audience = self._told()
@@ -166,7 +174,7 @@ class Gateway:
 
     @property
     def _node(self) -> ActorAddress:
-        return _there(self._parts.node)
+        return _there(self._parts.tree).node
 
     async def start(self) -> None:
         """Start the tree, then listen. Raises `StartError` or ``OSError``."""
@@ -196,6 +204,7 @@ class Gateway:
         parts.door = FrontDoor(callbacks, limits, self.settings.head_s)
         await parts.door.start(self.settings.host, self.settings.port)
         self.pulse.start()
+        self._reviving = asyncio.get_running_loop().create_task(self._revive(), name="revive")
 
     async def stop(self) -> None:
         """Stop accepting, let the tree end in order (callers are told, calls are kept), end what is left.
@@ -211,7 +220,7 @@ class Gateway:
         self.pulse.stop()
         if self._reviving is not None:
             self._reviving.cancel()
-        if parts.node is not None:
+        if parts.tree is not None:
             await self._stop_tree(stop_s)
         if parts.door is not None:
             await parts.door.stop(stop_s)
@@ -227,19 +236,26 @@ class Gateway:
             await parts.runner.cleanup()
 
     async def _start_tree(self) -> None:
-        spec = node_spec(self._node_args())
-        self._parts.node = self.system.createActor(spec.actor)
-        ended = telemetry.WhenEnded(NODE, self._revive)
+        """Start a tree and use it from now on. Raises `StartError`, and stops what there is of it."""
+        spec, names, given_up = node_spec(self._node_args()), Names(), asyncio.Event()
+        node = self.system.createActor(spec.actor)
+        ended = telemetry.WhenEnded(NODE, given_up.set)
         sinks = (telemetry.SupervisionLog(), self.meters, self.chronicle, self.live, ended)
-        start = Start(NODE, NODE, 1, spec.args, Runtime(sink=telemetry.Sinks(sinks), names=self._names))
-        answer = await self.base.ask_async(self._node, start, START_S)
+        start = Start(NODE, NODE, 1, spec.args, Runtime(sink=telemetry.Sinks(sinks), names=names))
+        answer = await self.base.ask_async(node, start, START_S)
         if not isinstance(answer, Started):
+            self.base.tell(node, Stop())
             raise StartError(f"the supervisor tree did not start: {answer}")
+        self._parts.tree = _Tree(node, names, given_up)
 
-    def _revive(self) -> None:
-        """The root has given up: nobody is above it but the process, which ends only when it is told to."""
-        logger.critical("the supervisor tree has given up; it is started anew")
-        self._reviving = asyncio.get_running_loop().create_task(self._start_tree_again(), name="revive")
+    async def _revive(self) -> None:
+        """Wait for the root to give up: nobody is above it but the process, which ends only when it is told to."""
+        while True:
+            await _there(self._parts.tree).given_up.wait()
+            logger.critical("the supervisor tree has given up; it is started anew")
+            await self._start_tree_again()
+            tree = _there(self._parts.tree)
+            self.reception.move_to(tree.node, tree.names)
 
     async def _start_tree_again(self) -> None:
         backoff = Backoff(0.2, 2.0, REVIVE_MAX_S)
@@ -250,7 +266,6 @@ class Gateway:
             except (StartError, TimeoutError) as error:
                 logger.critical("the supervisor tree does not start: {}", error)
             else:
-                self.reception.move_to(self._node)
                 return
 
     async def _stop_tree(self, deadline_s: float) -> None:
@@ -270,8 +285,9 @@ class Gateway:
         settings = self.settings
         secret = settings.resume_secret.get_secret_value().encode() if settings.resume_secret else secrets.token_bytes()
         tokens = ResumeTokens(secret, settings.resume_ttl_s, self.ports.wall)
+        tree = _there(self._parts.tree)
         reception = Reception(
-            self.base, self._node, self._names, self.ports, settings.session, self.observe, tokens, meter=self._meter
+            self.base, tree.node, tree.names, self.ports, settings.session, self.observe, tokens, meter=self._meter
         )
         reception.calls.on_gone = self._call_over
         return reception

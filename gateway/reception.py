@@ -89,9 +89,9 @@ class Reception:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._base.engine.close_endpoint(self._answers)
 
-    def move_to(self, node: ActorAddress) -> None:
+    def move_to(self, node: ActorAddress, names: Names) -> None:
         """Start sessions in another tree from now on."""
-        self._node = node
+        self._node, self._names = node, names
 
     def is_back(self, head: RequestHead) -> bool:
         """Whether a caller comes back to a call that is here."""

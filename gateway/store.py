@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
 from collections import OrderedDict
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from loguru import logger
 
-from actors.ports import StoreFailed
+from actors.ports import NotJson, StoreFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +23,7 @@ SWEEP_S = 60.0
 """How often what has expired leaves the file; it is not served meanwhile."""
 
 _JSON: Final = msgspec.json.Encoder()
+_DOCUMENT: Final = msgspec.json.Decoder(type=dict[str, object])
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS kept (collection TEXT, key TEXT, expires REAL, body TEXT, PRIMARY KEY (collection, key));
 CREATE INDEX IF NOT EXISTS oldest ON kept (collection);
@@ -51,8 +51,8 @@ class MemoryStore:
         return _read(body)
 
     def save(self, collection: str, key: str, document: Mapping[str, object], ttl_s: float | None = None) -> None:
-        """Write one document, replacing it. Raises ``TypeError`` for what is no JSON."""
-        body = _JSON.encode(document).decode()
+        """Write one document, replacing it. Raises `NotJson`."""
+        body = _written(collection, document)
         documents = self._collections.setdefault(collection, OrderedDict())
         documents[key] = (None if ttl_s is None else self._now() + ttl_s, body)
         documents.move_to_end(key)
@@ -97,8 +97,8 @@ class SqliteStore:
         return None if row is None else _read(row[0])
 
     def save(self, collection: str, key: str, document: Mapping[str, object], ttl_s: float | None = None) -> None:
-        """Write one document, replacing it. Raises ``TypeError`` for what is no JSON."""
-        body = _JSON.encode(document).decode()
+        """Write one document, replacing it. Raises `NotJson`."""
+        body = _written(collection, document)
         with _failing():
             self._save(collection, key, body, ttl_s)
 
@@ -186,10 +186,17 @@ def _connect(path: Path | str) -> sqlite3.Connection:
     return database
 
 
+def _written(collection: str, document: Mapping[str, object]) -> str:
+    try:
+        return _JSON.encode(document).decode()
+    except (TypeError, ValueError, RecursionError) as error:
+        kind = type(error).__name__  # its words would show the content
+        logger.error("a document of {} cannot be written and is dropped: {}", collection, kind)
+        raise NotJson(kind) from None
+
+
 def _read(body: str) -> dict[str, object] | None:
     with suppress(ValueError, RecursionError):
-        document = json.loads(body)
-        if isinstance(document, dict):
-            return document
+        return _DOCUMENT.decode(body)
     logger.error("a stored document cannot be read and counts as absent")
     return None

@@ -1,4 +1,4 @@
-"""Who is at a path now: the fixed actors of one process by name, for neighbours that reach them without a detour."""
+"""Who is at a path now: the fixed actors of one tree by name, for neighbours that reach them without a detour."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ class Names:
     Static supervisors keep it: a child is up from the message that starts it to its end or the request for it. So
     whoever goes by name always does, and none of his messages overtakes another on a second way.
 
-    It belongs to one process: pickled, it arrives empty and stays so, and messages find their way through the tree.
+    It belongs to one tree, for two may be there at once: one that ends, and the next. And it belongs to one process:
+    pickled, it arrives empty and stays so, and messages find their way through the tree.
     """
 
     __slots__ = ("_addresses",)

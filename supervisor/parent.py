@@ -126,7 +126,7 @@ class Parent(Supervised):
             case _:
                 super().handle_own_timer(name)
 
-    def handle_to_path(self, message: ToPath, _: ActorAddress | None = None) -> None:
+    def handle_to_path(self, message: ToPath) -> None:
         """Downwards if the path leads below this actor."""
         below = message.path.removeprefix(self.path + "/")
         if below == message.path:
@@ -246,7 +246,6 @@ class Parent(Supervised):
         ChildActorExited: lambda self, message, _: self._note(self.children.handle_exited(message.childAddress)),
         ExitSettled: lambda self, message, _: self._note(self.children.handle_settled(message)),
         StartImpossible: lambda self, message, _: self._note(self.children.handle_impossible(message)),
-        ToPath: handle_to_path,
         ToChild: _forward,
         WhichChild: _tell_which,
         WhichChildren: _list,

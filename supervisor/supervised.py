@@ -174,7 +174,7 @@ class Supervised(Actor):  # type: ignore[misc]  # Thespian is untyped
         except Exception as error:  # noqa: BLE001 - the one place where an exception becomes an exit reason
             self._fail("start" if phase is _NEW or phase is _STARTING else "message", error)
 
-    def handle_to_path(self, message: ToPath, _: ActorAddress | None = None) -> None:
+    def handle_to_path(self, message: ToPath) -> None:
         """Pass ``message`` on: it is for this actor, for one below, or for the parent to find."""
         if message.path == self.path:
             self.send(self.myAddress, Forwarded(message.message, message.sender))
@@ -258,7 +258,7 @@ class Supervised(Actor):  # type: ignore[misc]  # Thespian is untyped
         Start: _handle_start,
         Stop: lambda self, *_: self.handle_stop(),
         Forwarded: _handle_forwarded,
-        ToPath: handle_to_path,
+        ToPath: lambda self, message, _: self.handle_to_path(message),
         SnapshotRequest: lambda self, message, sender: self.handle_snapshot(message, sender),
         WakeupMessage: _handle_wakeup,
         ActorExitRequest: _handle_exit_request,

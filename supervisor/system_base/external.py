@@ -45,11 +45,7 @@ class Endpoint:
         if self._mail.qsize() >= ENDPOINT_LIMIT:
             self.take(0)
         self._mail.put(message)
-        while self._waiting:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                break
+        self._wake_next()
 
     def drain(self) -> list[object]:
         """Take everything that is there, without waiting."""
@@ -75,13 +71,23 @@ class Endpoint:
         return None
 
     async def _take_next(self) -> object:
-        while self._mail.empty():
+        while True:
+            with suppress(Empty):  # also of what was there: a thread may take it first
+                return self._mail.get_nowait()
             waiter = asyncio.get_running_loop().create_future()
             self._waiting.append(waiter)
             try:
                 await waiter
             except asyncio.CancelledError:
-                with suppress(ValueError):  # whoever was woken and cancelled at once is no longer among them
+                with suppress(ValueError):  # no longer among them: woken, or passed over
                     self._waiting.remove(waiter)
+                if not waiter.cancelled():  # woken and cancelled at once: what it was woken for is the next one's
+                    self._wake_next()
                 raise
-        return self._mail.get_nowait()
+
+    def _wake_next(self) -> None:
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                break

@@ -151,10 +151,7 @@ def test_who_takes_up_a_call_whose_session_may_still_live_or_has_crashed_is_told
     assert second.relay.told("status")[-1]["memory"] == "partial"
 
 
-@pytest.mark.parametrize("crashes", [False, True])
-def test_a_memory_without_anything_learned_is_kept_with_the_call(live, crashes):
-    if crashes:
-        live.tell_sessions(KillChild(SESSION))
+def test_a_memory_without_anything_learned_is_kept_with_the_call(live):
     assert ("memories", SESSION) not in live.shelf.saved
     document, _ = live.shelf.saved["calls", SESSION]
     second = World(BANK, call=read_call(document, {}))
@@ -163,11 +160,27 @@ def test_a_memory_without_anything_learned_is_kept_with_the_call(live, crashes):
     assert second.wire.init["restored"] == "partial"  # there may be texts that are not known
 
 
-def test_a_memory_that_has_a_document_of_its_own_is_not_kept_twice(live):
-    live.caller(CallerText("my balance"), LOST)
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_memory_that_the_store_has_lost_is_kept_with_the_call(ends):
+    world = World(BANK)
+    world.caller(CallerChose("banking", "text"), CallerText("my balance"))
+    del world.shelf.saved["memories", SESSION]
+    world.caller(LOST)
+    if ends:
+        world.tell_sessions(KillChild(SESSION))
+    document, _ = world.shelf.saved["calls", SESSION]
+    known = read_call(document, {}).memory
+    assert (known["lastUserMessage"], known["interactionMode"], known["lastAgent"]) == ("my balance", "text", "banking")
+
+
+def test_what_is_learned_from_the_words_at_which_a_session_crashes_is_kept(live):
+    live.caller(CallerText("my balance"))
+    live.relay.forward_text = None  # what is called as a function, and crashes
+    live.caller(CallerText("account 12345678"))
+    assert not live.alive
     document, _ = live.shelf.saved["calls", SESSION]
-    assert "memory" not in document
-    assert live.shelf.saved["memories", SESSION][0]["lastUserMessage"] == "my balance"
+    memory, _ = live.shelf.saved["memories", SESSION]
+    assert read_call(document, memory).memory["account"] == "12345678"
 
 
 def test_the_first_words_are_kept_at_once():

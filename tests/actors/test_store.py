@@ -2,7 +2,7 @@
 
 import pytest
 
-from actors.ports import StoreFailed
+from actors.ports import NotJson, StoreFailed
 from actors.store import MAX_WAITING, StoreActor, StoreArgs
 from actors.store_messages import DeleteDocument, DocumentLoaded, LoadDocument, SaveDocument
 from supervisor.messages import ToChild
@@ -10,6 +10,8 @@ from supervisor.spec import ChildSpec, SupervisorPlan
 from supervisor.supervisor import Supervisor
 from supervisor.testing import Stage
 from tests.actors.world import Shelf
+
+UNFIT = object()
 
 
 class Disk(Shelf):
@@ -28,9 +30,11 @@ class Disk(Shelf):
         if self.full:
             raise StoreFailed("disk full")
 
-    def save(self, *document):
+    def save(self, collection, key, document, ttl_s=None):
         self.check()
-        super().save(*document)
+        if UNFIT in document.values():
+            raise NotJson
+        super().save(collection, key, document, ttl_s)
 
     def load(self, *place):
         self.check()
@@ -113,6 +117,22 @@ def test_what_waits_is_bounded_and_what_is_lost_counted(world):
         world.tell(SaveDocument("c", str(number), {}))
     assert world.actor.snapshot()["waiting"] == MAX_WAITING
     assert world.actor.snapshot()["lost"] == 3
+
+
+def test_what_is_no_json_is_dropped_and_counted(world):
+    actor = world.actor
+    world.save("a", n=1)
+    world.save("a", n=UNFIT)
+    assert world.load("a") == {"n": 1}
+    world.disk.full = True
+    world.save("a", n=2)
+    world.save("b", n=UNFIT)
+    world.save("c", n=3)
+    world.disk.full = False
+    world.stage.advance(5)
+    assert [world.load(key) for key in "abc"] == [{"n": 2}, None, {"n": 3}]
+    assert world.actor is actor
+    assert world.actor.snapshot() == {"store": "open", "served": 9, "waiting": 0, "lost": 2}
 
 
 def test_a_bug_is_still_a_crash(world):

@@ -14,11 +14,16 @@ import uvloop
 import websockets
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from actors.topology import SESSIONS_PATH
+from actors.topology import NODE, REGISTRY, REGISTRY_PATH, SESSIONS_PATH, NodeArgs, node_spec
 from gateway import app
 from gateway.app import Gateway, StartError
 from gateway.config import Settings
-from supervisor.messages import SnapshotRequest
+from supervisor.messages import SnapshotRequest, WhichChild
+from supervisor.spec import ChildSpec, SupervisorPlan
+from supervisor.supervised import LATER, StartLater, Supervised
+from supervisor.supervisor import Supervisor
+from tests.gateway.test_calls import eventually
+from tests.gateway.test_chaos_endpoint import many_kills
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -181,6 +186,38 @@ async def test_a_tree_that_does_not_start_can_be_taken_apart(monkeypatch: pytest
     await asyncio.wait_for(gateway.stop(), PATIENCE_S)
     assert gateway.base.statistics()["actors"] == 0
     assert asyncio.all_tasks() == before
+
+
+class Broken(Supervised):
+    def handle_start(self, args: object) -> StartLater | None:
+        raise RuntimeError(args)
+
+
+class Slow(Supervised):
+    def handle_start(self, args: object) -> StartLater | None:
+        return LATER
+
+
+async def test_of_trees_that_did_not_come_up_nothing_is_left_and_one_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    trials: list[type[Supervised]] = []
+
+    def spec(args: NodeArgs) -> ChildSpec:
+        trials.append(Broken if not trials else Slow)  # the first gives up while it starts, the second is too late
+        if len(trials) > 2:
+            return node_spec(args)
+        return ChildSpec(NODE, Supervisor, SupervisorPlan((ChildSpec("child", trials[-1]),), intensity=0))
+
+    async with serving() as gateway:
+        actors, node, names = gateway.base.statistics()["actors"], gateway._node, gateway.reception._names
+        monkeypatch.setattr(app, "node_spec", spec)
+        monkeypatch.setattr(app, "START_S", 0.1)
+        monkeypatch.setattr(app, "REVIVE_MAX_S", 0.2)
+        await many_kills(gateway)
+        await eventually(lambda: gateway._node is not node and gateway.base.statistics()["actors"] == actors)
+        assert gateway._node is not node
+        there = await gateway.base.ask_async(gateway._node, WhichChild(REGISTRY), PATIENCE_S)
+        assert gateway.reception._names.find(REGISTRY_PATH) == there.address
+        assert names.find(REGISTRY_PATH) is None
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET /hea"])

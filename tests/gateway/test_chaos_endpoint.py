@@ -55,7 +55,7 @@ async def test_a_tree_that_gives_up_is_started_anew(rest):
             await many_kills(gateway)
             await eventually(lambda: socket.close_code is not None)
             assert socket.close_code == 1012
-        await eventually(lambda: gateway._node is not node and gateway._reviving.done())
+        await eventually(lambda: gateway._node is not node)
         await register(gateway, agent, "triage")
         async with call(gateway) as socket:
             assert await ask(socket, "two") == "triage heard two"

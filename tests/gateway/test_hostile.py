@@ -21,13 +21,18 @@ from loguru import logger
 from picows import WSMsgType
 
 from actors.link_end import FailureKind
+from actors.session import MEMORIES
+from actors.store_messages import LoadDocument
+from actors.topology import STORE_PATH
 from gateway import front_door
 from gateway import rest as rest_module
 from gateway.nesting import MAX_DEPTH, is_too_deep
 from gateway.relay import TEXTS_AT_ONCE
 from gateway.socket_core import Phase, SocketLimits
+from supervisor.messages import SnapshotRequest
 from tests.gateway.test_calls import until
 from tests.gateway.test_front_door import UPGRADE
+from tests.gateway.test_rules import ACCOUNT, SORT_CODE, Stage, tool_result
 from tests.gateway.test_sockets import BINARY, CLOSE, CONT, HOPS, PATIENCE_S, PING, PONG, TEXT
 
 if TYPE_CHECKING:
@@ -293,6 +298,23 @@ async def test_a_text_that_cannot_be_used_is_told_and_the_call_goes_on(rest, sen
         await caller.send('{"type":"a type that nobody knows","data":[1]}')
         await caller.send('{"type":"ping"}')
         await until(caller, lambda message: message["type"] == "pong")
+
+
+async def test_json_within_the_json_of_an_agent_is_judged_too() -> None:
+    """A name that was cut in the middle of a mark, say: the outer text has no surrogate, the inner one does."""
+    said = {"auth_status": "VERIFIED", "customer_name": "Sarah \ud83d", "account": ACCOUNT}
+    async with Stage() as stage:
+        idv = await stage.cast("idv")
+        await stage.choose("idv")
+        await idv.say(tool_result("perform_idv_check", result={"content": [{"text": json.dumps(said)}]}))
+        await stage.send({"type": "text_input", "text": "My sort code is 11-22-33"})
+        await idv.until("memory_update")
+        await stage.settled()
+        store = await stage.gateway.ask(STORE_PATH, SnapshotRequest(), PATIENCE_S)
+        memory = await stage.gateway.ask(STORE_PATH, LoadDocument(MEMORIES, stage.shown[0]["sessionId"]), PATIENCE_S)
+    assert (store.snapshot.incarnation, store.snapshot.detail["lost"]) == (1, 0)
+    assert memory.document["sortCode"] == SORT_CODE
+    assert not memory.document["verified"]
 
 
 async def test_a_body_that_is_nested_too_deep_is_400(rest) -> None:

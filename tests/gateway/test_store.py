@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from loguru import logger
 
+from actors.ports import NotJson
 from gateway.store import MemoryStore, SqliteStore
 from supervisor.testing import VirtualClock
 
@@ -86,10 +89,22 @@ def test_changing_a_document_afterwards_changes_nothing_kept(store: Store) -> No
     assert store.load("memories", "a") == {"deep": {"n": 1}}
 
 
-def test_what_is_no_json_is_refused_where_it_is_saved(store: Store) -> None:
-    with pytest.raises(TypeError):
-        store.save("memories", "a", {"n": object()})
+def deep() -> list[object]:
+    value: list[object] = []
+    for _ in range(sys.getrecursionlimit()):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("value", [object(), "secret \ud83d", {(1, 2): 3}, deep()], ids=["type", "text", "key", "deep"])
+def test_what_is_no_json_is_refused_where_it_is_saved_and_its_content_not_shown(store: Store, value: object) -> None:
+    lines: list[str] = []
+    sink = logger.add(lines.append)
+    with pytest.raises(NotJson):
+        store.save("memories", "a", {"n": value})
+    logger.remove(sink)
     assert store.load("memories", "a") is None
+    assert ["memories" in line and "secret" not in line for line in lines] == [True]
 
 
 @pytest.mark.parametrize("kind", [MemoryStore, partial(SqliteStore, ":memory:")])
@@ -178,11 +193,12 @@ def test_a_corrupted_file_is_put_aside_and_a_new_one_begun(tmp_path, clock: Virt
     assert aside.read_bytes() == content
 
 
-def test_a_document_that_cannot_be_read_is_as_good_as_absent(tmp_path, clock: VirtualClock) -> None:
+@pytest.mark.parametrize("body", ['{"n": ', '{"n": "\\ud83d"}', '{"n": NaN}', "[]", "[" * 10_000])
+def test_a_document_that_cannot_be_read_is_as_good_as_absent(tmp_path, clock: VirtualClock, body: str) -> None:
     store = SqliteStore(tmp_path / "s", clock.now)
     store.save("memories", "a", {"n": 1})
     database = sqlite3.connect(tmp_path / "s", isolation_level=None)
-    database.execute("UPDATE kept SET body = '{\"n\": '")
+    database.execute("UPDATE kept SET body = ?", (body,))
     database.close()
     assert store.load("memories", "a") is None
     store.save("memories", "a", {"n": 2})

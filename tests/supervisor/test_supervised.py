@@ -6,7 +6,7 @@ from thespian.actors import ActorExitRequest, ChildActorExited, WakeupMessage
 from supervisor import events, messages
 from supervisor.child import ExitSettled, StartImpossible
 from supervisor.dynamic import DynamicSupervisor
-from supervisor.messages import ChildExiting, Start
+from supervisor.messages import ChildExiting, NoSuchChild, Start, ToPath
 from supervisor.parent import Parent
 from supervisor.reasons import Crashed, Normal, is_abnormal
 from supervisor.spec import ChildSpec
@@ -58,3 +58,15 @@ def test_a_second_start_has_no_effect_and_the_end_is_told_once():
     stage.post(root, "crash", stage.address)
     stage.run()
     assert [said.reason for said in stage.outside.all(ChildExiting)] == [Normal()]
+
+
+@pytest.mark.parametrize("base", [Supervised, Parent])
+def test_a_subclass_says_where_messages_to_a_path_go(base):
+    class Lost(base):
+        def handle_to_path(self, message):
+            self.send(message.sender, NoSuchChild(f"lost: {message.path}", message.message))
+
+    stage = Stage()
+    root = stage.start(ChildSpec("x", Lost))
+    stage.tell(root, ToPath("x", "hi", stage.address))
+    assert stage.outside.last(NoSuchChild) == NoSuchChild("lost: x", "hi")

@@ -1,6 +1,8 @@
 import asyncio
 import threading
+from queue import SimpleQueue
 
+import pytest
 from thespian.actors import ActorExitRequest, PoisonMessage
 
 from supervisor.system_base import Engine
@@ -43,3 +45,35 @@ async def test_each_of_several_gets_one_and_whoever_gave_up_takes_none_away():
     assert not here._waiting
     here.put("z")
     assert await here.take_async(5) == "z"
+
+
+async def test_mail_that_a_thread_took_first_is_waited_for_again():
+    class Raced(SimpleQueue):
+        def empty(self):  # it was there when it was looked for
+            return False
+
+    here = endpoint()
+    here._mail = Raced()
+    waiting = asyncio.create_task(here.take_async(5))
+    await asyncio.sleep(0)
+    here.put("x")
+    assert here.take(0) == "x"
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    here.put("y")
+    assert await waiting == "y"
+
+
+@pytest.mark.parametrize("woken", [True, False])
+async def test_whoever_gives_up_as_mail_comes_leaves_it_to_the_next(woken):
+    here = endpoint()
+    first, second = (asyncio.create_task(here.take_async(5)) for _ in range(2))
+    await asyncio.sleep(0)
+    if woken:
+        here.put("x")
+    first.cancel()
+    if not woken:
+        here.put("x")
+    assert await second == "x"
+    assert first.cancelled()
+    assert not here._waiting
