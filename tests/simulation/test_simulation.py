@@ -12,8 +12,8 @@ from tests.simulation.mutants import MUTANTS, replaced
 from tests.simulation.world import World
 
 SEEDS = 200
-ENOUGH_SEEDS = 400
-"""Worlds within which every mutant must be noticed; most are in the first, the rarest in one of eighty."""
+ENOUGH_SEEDS = 2000
+"""Worlds within which every mutant must be noticed; most are in the first, the rarest in one of four hundred."""
 CROWD = 150
 
 
