@@ -116,6 +116,7 @@ def test_the_oldest_documents_of_a_full_collection_go_first(kind) -> None:
     store.save("memories", "d", {})
     assert sorted(store.keys("memories")) == ["a", "c", "d"]
     assert store.keys("others") == ["z"]
+    store.close()
 
 
 @given(
