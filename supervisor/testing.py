@@ -95,7 +95,8 @@ class Stage:
         self.engine.post(target, message, sender)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, wakeup by wakeup."""
+        """Let happen what waits in the mailboxes, and then time pass, wakeup by wakeup."""
+        self.run()
         until = self.clock.at + seconds
         while (due := self.engine.wakeups.next_due()) is not None and due <= until:
             self.clock.at = max(due, self.clock.at)

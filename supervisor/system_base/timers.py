@@ -1,4 +1,4 @@
-"""Wakeups, ordered by due time; a wakeup goes with its actor."""
+"""Wakeups, ordered by due time; a wakeup goes with its actor, or when its payload says that it is ``void``."""
 
 from __future__ import annotations
 
@@ -47,10 +47,16 @@ class Wakeups:
 
     def next_due(self) -> float | None:
         """Return when the earliest is due; None when there is none."""
-        while self._heap and self._heap[0][2].timers < 0:
+        while self._heap:
+            due, _, cell, _, payload = self._heap[0]
+            if cell.timers < 0:
+                self._orphans -= 1
+            elif getattr(payload, "void", False):
+                cell.timers -= 1
+            else:
+                return due
             heapq.heappop(self._heap)
-            self._orphans -= 1
-        return self._heap[0][0] if self._heap else None
+        return None
 
     def pop_due(self, now: float) -> Iterator[tuple[Cell, timedelta, object]]:
         """Take what is due, in due order."""

@@ -407,6 +407,32 @@ def test_wakeups_come_in_due_order_and_not_before(world):
     assert world.engine.wakeups.next_due() is None
 
 
+def test_a_wakeup_whose_payload_has_become_void_wakes_nobody(world):
+    class Bell:
+        void = False
+
+    class Sleeper(Actor):
+        def receiveMessage(self, message, sender):
+            if isinstance(message, WakeupMessage):
+                self.send(self.asker, message.payload)
+            else:
+                self.asker = sender
+                self.wakeupAfter(timedelta(milliseconds=10), message)
+
+    bells = [Bell() for _ in range(3)]
+    sleeper = world.create(Sleeper)
+    world.ask(sleeper, *bells)
+    bells[0].void = bells[2].void = True
+    world.advance(0.1)
+    assert world.heard() == [bells[1]]
+    assert world.engine.wakeups.next_due() is None
+    bells[1].void = True
+    world.ask(sleeper, bells[1])
+    assert world.engine.wakeups.next_due() is None
+    world.ask(sleeper, ActorExitRequest())
+    assert len(world.engine.wakeups) == 0
+
+
 def test_what_one_actor_stashes_another_never_answers(world):
     @initializing_messages([("ready", str)])
     class Stashing(Actor):
