@@ -14,16 +14,16 @@ from actors.effects import (
     CancelDial,
     CloseWire,
     Dial,
+    DisarmLink,
     EndLink,
     LinkEffect,
     LinkTimer,
     SendInit,
-    TellHealthy,
     TellReady,
 )
 from actors.link_end import LinkFailed
 from actors.link_machine import Begin, LinkEvent, LinkState, LinkTimerDue
-from actors.messages import CloseLink, LinkHealthy, LinkReady, WireClosed, WireOpened, WireRefused, WireText
+from actors.messages import CloseLink, LinkReady, WireClosed, WireOpened, WireRefused, WireText
 from actors.verdict import Verdict
 from supervisor.reasons import Crashed
 from supervisor.supervised import Supervised
@@ -51,7 +51,6 @@ class LinkArgs(Struct, frozen=True):
 _DURATIONS = {
     LinkTimer.DIAL: attrgetter("dial_s"),
     LinkTimer.READY: attrgetter("ready_s"),
-    LinkTimer.HEALTHY: attrgetter("healthy_after_s"),
     LinkTimer.CLOSE: attrgetter("close_s"),
 }
 """How long a link waits for each, in seconds, out of the settings."""
@@ -168,10 +167,10 @@ class AgentLink(Supervised):
         CancelDial: lambda self, _: self._cancel_dial(),
         SendInit: _send_init,
         TellReady: _tell_ready,
-        TellHealthy: lambda self, _: self.tell_parent(LinkHealthy(self.args.generation)),
         CloseWire: lambda _, effect: effect.wire.close(effect.verdict),
         AbortWire: lambda _, effect: effect.wire.abort(),
         ArmLink: lambda self, effect: self.start_timer(DEADLINE, _DURATIONS[effect.name](self.args.settings)),
+        DisarmLink: lambda self, _: self.cancel_timer(DEADLINE),
         EndLink: lambda self, effect: self.exit(None if effect.end is None else Crashed(LinkFailed(effect.end))),
     }
     """How each effect is performed; a test sees that none is missing."""

@@ -27,6 +27,8 @@ class Timer(StrEnum):
     PARK = "park"
     LINGER = "linger"
     GATE = "gate"
+    STABLE = "stable"
+    """The current link has served for long enough to be trusted."""
     STANDBY = "standby"
     END = "end"
 
@@ -199,7 +201,6 @@ class LinkTimer(StrEnum):
 
     DIAL = "dial"
     READY = "ready"
-    HEALTHY = "healthy"
     CLOSE = "close"
 
 
@@ -223,10 +224,6 @@ class TellReady(Struct, frozen=True):
     wire: AgentWire
 
 
-class TellHealthy(Struct, frozen=True):
-    """Tell the session that the link has earned its health."""
-
-
 class CloseWire(Struct, frozen=True):
     """Begin the closing handshake."""
 
@@ -246,6 +243,10 @@ class ArmLink(Struct, frozen=True):
     name: LinkTimer
 
 
+class DisarmLink(Struct, frozen=True):
+    """Void the link's deadline: it may stay as it is for ever."""
+
+
 class EndLink(Struct, frozen=True):
     """End the link actor: in order if ``end`` is None, otherwise as `Crashed(LinkFailed(end))`."""
 
@@ -253,5 +254,5 @@ class EndLink(Struct, frozen=True):
 
 
 LinkEffect: TypeAlias = (
-    Dial | CancelDial | SendInit | TellReady | TellHealthy | CloseWire | AbortWire | ArmLink | EndLink
+    Dial | CancelDial | SendInit | TellReady | CloseWire | AbortWire | ArmLink | DisarmLink | EndLink
 )

@@ -7,8 +7,8 @@
 | Live | Closing, Ended |
 | Closing | Ended |
 
-Each state has one deadline; the next state's replaces it, so none is ever cancelled (as OTP's state timeouts). The
-effect `EndLink` says why, exactly once.
+Each state has one deadline, and the next state's replaces it, as OTP's state timeouts; Live has none. The effect
+`EndLink` says why, exactly once.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from actors.effects import (
     CancelDial,
     CloseWire,
     Dial,
+    DisarmLink,
     EndLink,
     LinkEffect,
     LinkTimer,
     SendInit,
-    TellHealthy,
     TellReady,
 )
 from actors.link_end import FailureKind, LinkEnd, Phase
@@ -116,7 +116,7 @@ def _dialling(state: Dialling, event: LinkEvent) -> Reaction:
 def _initialising(state: Initialising, event: LinkEvent) -> Reaction:
     match event:
         case WireText(kind, _) if kind in READY_TYPES:
-            return Live(state.wire), (ArmLink(LinkTimer.HEALTHY), TellReady(state.wire))
+            return Live(state.wire), (DisarmLink(), TellReady(state.wire))
         case WireClosed(end):
             return Ended(), (EndLink(LinkEnd(end.kind, Phase.INITIALISING, end.code, end.detail)),)
         case LinkTimerDue():
@@ -132,8 +132,6 @@ def _live(state: Live, event: LinkEvent) -> Reaction:
     match event:
         case WireClosed(end):
             return Ended(), (EndLink(LinkEnd(end.kind, Phase.LIVE, end.code, end.detail)),)
-        case LinkTimerDue():
-            return state, (TellHealthy(),)
         case CloseLink():
             return _close(state.wire, event)
         case _:

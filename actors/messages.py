@@ -184,12 +184,6 @@ class LinkReady(Struct, frozen=True):
     wire: AgentWire
 
 
-class LinkHealthy(Struct, frozen=True):
-    """link -> session: the link has been live for the stable interval."""
-
-    generation: Generation
-
-
 class CloseLink(Struct, frozen=True):
     """session -> link: finish for this reason; the link then exits `Normal`."""
 

@@ -39,10 +39,11 @@ class PickInstance(Struct, frozen=True):
 
 
 class InstancePicked(Struct, frozen=True):
-    """Answer to `PickInstance`."""
+    """Answer to `PickInstance`. ``trial``: its breaker is half-open, and waits for `InstanceHealthy`."""
 
     request: int
     instance: Instance
+    trial: bool = False
 
 
 class PickQueued(Struct, frozen=True):

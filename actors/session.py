@@ -16,7 +16,6 @@ from actors.ids import FALLBACK_AGENT, AgentId, Generation, SessionId
 from actors.messages import (
     CloseLink,
     EndCall,
-    LinkHealthy,
     LinkReady,
     PatchMemory,
     ReadMemory,
@@ -74,9 +73,7 @@ MAX_REQUESTS = 64  # open requests from outside; a session has one caller and on
 LINK = "link-"
 SPEAKING_S = 1.0
 _FROM_RELAY = frozenset(RelayEvent.__args__)  # a closed union of classes
-_FROM_TREE = frozenset(
-    (LinkReady, LinkHealthy, InstancePicked, PickQueued, NoInstance, StandbyRecalled, InstanceGone, StopAsked)
-)
+_FROM_TREE = frozenset((LinkReady, InstancePicked, PickQueued, NoInstance, StandbyRecalled, InstanceGone, StopAsked))
 
 
 class SessionArgs(Struct, frozen=True):

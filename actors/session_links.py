@@ -32,7 +32,7 @@ from supervisor.reasons import Crashed, ExitReason
 
 if TYPE_CHECKING:
     from actors.ids import AgentId, Generation, Instance
-    from actors.messages import AgentReported, LinkHealthy
+    from actors.messages import AgentReported
     from actors.registry_messages import InstanceGone
     from actors.session_state import Current, LinkExited, Reaction
 
@@ -140,23 +140,21 @@ def handle_fatal(r: Reaction, event: AgentReported) -> None:
     _lose(r, current, reason)
 
 
-def handle_healthy(r: Reaction, event: LinkHealthy) -> None:
-    """The current link was live for the stable interval."""
-    current = r.state.current
-    if standby.is_it(r, event.generation):
-        standby.handle_healthy(r, event)
-    elif current is not None and current.generation == event.generation:
-        earn(r)
-        r.set(returned=0)
-        standby.wish(r)
-
-
 def earn(r: Reaction) -> None:
     """The current link has proved itself: its backoff begins anew."""
     current = r.state.current
     if current is not None and not current.healthy:
         r.set(current=replace(current, healthy=True), budget=r.state.budget.healthy())
         r.do(MarkHealthy(current.instance))
+
+
+def _stable_due(r: Reaction) -> None:
+    """The current link has served for the stable interval, if it is still the one that the timer was for."""
+    current = r.state.current
+    if current is not None and r.moment.now + EARLY_S - current.since >= r.state.settings.healthy_after_s:
+        earn(r)
+        r.set(returned=0)
+        standby.wish(r)
 
 
 def handle_gone(r: Reaction, event: InstanceGone) -> None:
@@ -199,6 +197,8 @@ def handle_timer(r: Reaction, name: Timer) -> None:
     match name:
         case Timer.SWAP:
             _swap_due(r)
+        case Timer.STABLE:
+            _stable_due(r)
         case Timer.LINGER if r.state.is_parked:
             session_parking.leave_link(r)
         case Timer.PARK if r.state.is_parked:

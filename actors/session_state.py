@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from math import inf
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec import Struct, field
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from actors.effects import SessionEffect, Timer
     from actors.messages import (
         EndCall,
-        LinkHealthy,
         LinkReady,
         PatchMemory,
         ReadMemory,
@@ -72,12 +72,12 @@ class Current(Struct, frozen=True):
 
 
 class Standby(Struct, frozen=True):
-    """A second link: asked for, being built while it has an instance, ready when it has a wire."""
+    """A second link: asked for, being built while it has an instance, ready ``since`` it has a wire."""
 
     generation: Generation
     instance: Instance | None = None
     wire: AgentWire | None = None
-    healthy: bool = False
+    since: float = inf
 
 
 class Record(Struct, frozen=True, gc=False):
@@ -181,8 +181,7 @@ class StopAsked(Struct, frozen=True):
 
 RegistrySays: TypeAlias = "InstancePicked | PickQueued | NoInstance | StandbyRecalled | InstanceGone"
 SessionInput: TypeAlias = (
-    "RelayEvent | LinkReady | LinkHealthy | LinkExited | RegistrySays"
-    " | TimerDue | CutOverDone | Asked | TakenUp | StopAsked"
+    "RelayEvent | LinkReady | LinkExited | RegistrySays | TimerDue | CutOverDone | Asked | TakenUp | StopAsked"
 )
 
 

@@ -20,7 +20,7 @@ from actors.swap import Step
 
 if TYPE_CHECKING:
     from actors.link_end import FailureKind
-    from actors.messages import LinkHealthy, LinkReady
+    from actors.messages import LinkReady
     from actors.registry_messages import InstanceGone, InstancePicked, NoInstance, StandbyRecalled
     from actors.session_state import Reaction
     from actors.swap import Swap
@@ -78,13 +78,7 @@ def handle_none(r: Reaction, _: NoInstance) -> None:
 def handle_ready(r: Reaction, event: LinkReady) -> None:
     """It is introduced; from now on it is silent."""
     if r.state.standby is not None:
-        r.set(standby=replace(r.state.standby, wire=event.wire))
-
-
-def handle_healthy(r: Reaction, _: LinkHealthy) -> None:
-    """It has lived long enough to be trusted."""
-    if r.state.standby is not None:
-        r.set(standby=replace(r.state.standby, healthy=True))
+        r.set(standby=replace(r.state.standby, wire=event.wire, since=r.moment.now))
 
 
 def handle_exit(r: Reaction, against: FailureKind | None) -> None:
@@ -122,7 +116,8 @@ def promote(r: Reaction, swap: Swap) -> Swap | None:
         return None
     r.set(standby=None)
     generation, instance = standby.generation, standby.instance
+    proven = r.moment.now - standby.since >= r.state.settings.healthy_after_s
     r.do(Emit(Routed(r.state.id, swap.target, instance.url, generation, swap.order.reason.value)))
-    chosen = replace(swap, generation=generation, instance=instance, routed=swap.target, proven=standby.healthy)
+    chosen = replace(swap, generation=generation, instance=instance, routed=swap.target, proven=proven)
     brief = session_words.promotion(r.state, r.moment.wall_ms)
     return replace(chosen.cutting_over(standby.wire), brief=brief)

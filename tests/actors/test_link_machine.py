@@ -10,10 +10,10 @@ from actors.effects import (
     CancelDial,
     CloseWire,
     Dial,
+    DisarmLink,
     EndLink,
     LinkTimer,
     SendInit,
-    TellHealthy,
     TellReady,
 )
 from actors.link_end import FailureKind, LinkEnd, Phase
@@ -56,7 +56,7 @@ TABLE = {
     ("dialling", "closed"): ("ended", (EndLink(BROKEN),)),
     ("dialling", "close"): ("ended", (CancelDial(), EndLink())),
     ("dialling", "due"): ("ended", (CancelDial(), late(Phase.DIALLING, "not connected in time"))),
-    ("initialising", "ready"): ("live", (ArmLink(LinkTimer.HEALTHY), TellReady(WIRE))),
+    ("initialising", "ready"): ("live", (DisarmLink(), TellReady(WIRE))),
     ("initialising", "closed"): (
         "ended",
         (EndLink(LinkEnd(FailureKind.BROKEN, Phase.INITIALISING, 1006, "reset")),),
@@ -68,7 +68,6 @@ TABLE = {
     ),
     ("live", "closed"): ("ended", (EndLink(BROKEN),)),
     ("live", "close"): ("closing", CLOSE),
-    ("live", "due"): ("live", (TellHealthy(),)),
     ("closing", "closed"): ("ended", (EndLink(),)),
     ("closing", "due"): ("ended", (AbortWire(WIRE), EndLink())),
     ("ended", "opened"): ("ended", (AbortWire(WIRE),)),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from actors.breaker import BreakerSettings
 from actors.ids import AgentId
+from actors.link_end import FailureKind
 from actors.ports import Ports
 from actors.registry import RegistryActor, RegistryArgs, fallback_urls, next_url
 from actors.registry_book import Book
@@ -14,12 +16,14 @@ from actors.registry_messages import (
     Heartbeat,
     HeartbeatSeen,
     InstanceGone,
+    InstanceHealthy,
     InstancePicked,
     ListAgents,
     NoInstance,
     PickInstance,
     ProbeAnswered,
     Register,
+    ReleaseInstance,
 )
 from actors.store import StoreActor, StoreArgs
 from supervisor.messages import KillChild, ToChild
@@ -85,6 +89,20 @@ def test_a_registered_instance_is_picked_and_an_unknown_agent_is_not(world):
     world.ask(Register(TRIAGE, URL), object)
     assert world.ask(wish(world), InstancePicked).instance.url == URL
     assert world.ask(wish(world, 2, AgentId("x")), NoInstance) == NoInstance(2, "x", known=False)
+
+
+def test_who_is_led_to_an_instance_that_has_failed_too_often_is_told_that_it_is_on_trial(world):
+    world.ask(Register(TRIAGE, URL), object)
+    for number in range(BreakerSettings().threshold):
+        picked = world.ask(wish(world, number), InstancePicked)
+        assert not picked.trial
+        world.ask(ReleaseInstance(f"s#{number}", picked.instance, FailureKind.BROKEN), object)
+    assert world.ask(wish(world, 8), NoInstance).known
+    world.stage.advance(BreakerSettings().open_s + 0.1)
+    trial = world.ask(wish(world, 9), InstancePicked)
+    assert trial.trial
+    world.ask(InstanceHealthy(trial.instance), object)
+    assert not world.ask(wish(world, 10), InstancePicked).trial
 
 
 def test_a_silent_instance_is_probed_declared_dead_and_its_holders_told(world):

@@ -311,6 +311,34 @@ def test_a_long_life_earns_the_chance_again(live):
     assert [type(message) for message in live.asked].count(InstanceHealthy) == 3
 
 
+def test_a_silent_link_to_an_instance_on_trial_proves_it_after_the_stable_interval(world):
+    proof = InstanceHealthy(Instance(AgentId("banking"), "b1"))
+    world.on_trial.add("b1")
+    world.caller(CallerChose("banking"))
+    world.stage.advance(world.settings.healthy_after_s - 0.1)
+    assert proof not in world.asked
+    world.stage.advance(0.2)
+    assert world.asked.count(proof) == 1
+    assert world.state.current.healthy
+
+
+def test_nobody_waits_for_the_proof_of_a_first_link_to_an_instance_without_reproach(live):
+    live.stage.advance(live.settings.healthy_after_s + 0.1)
+    assert not any(isinstance(message, InstanceHealthy) for message in live.asked)
+
+
+def test_the_proof_that_was_waited_for_is_not_that_of_a_later_link(world):
+    world.on_trial.add("b1")
+    world.caller(CallerChose("banking"))
+    world.stage.advance(world.settings.healthy_after_s - 1)
+    world.do(world.wire.end, FailureKind.AGENT_LEFT, 1000)
+    assert world.dialer.urls == ["b1", "b1"]
+    world.stage.advance(1.5)
+    assert not world.state.current.healthy
+    world.stage.advance(world.settings.healthy_after_s)
+    assert world.state.current.healthy
+
+
 def test_a_killed_link_actor_is_replaced(live):
     wire = live.wire
     live.ask(KillChild("link-1"))

@@ -20,7 +20,6 @@ from actors.messages import (
     CallerStoppedSpeaking,
     CallerText,
     HandoffRequested,
-    LinkHealthy,
     LinkReady,
     MemoryOffered,
     PatchMemory,
@@ -125,13 +124,13 @@ class Calls(RuleBasedStateMachine):
         self.feed(event)
 
     @precondition(lambda self: self.picks)
-    @rule(data=st.data(), found=st.booleans(), url=st.sampled_from(URLS))
-    def registry(self, data, found, url):
+    @rule(data=st.data(), found=st.booleans(), url=st.sampled_from(URLS), trial=st.booleans())
+    def registry(self, data, found, url, trial):
         generation = data.draw(st.sampled_from(sorted(self.picks)))
         agent, exclude = self.picks.pop(generation)
         if found and url not in exclude:
             self.places.add(generation)
-            self.feed(InstancePicked(generation, Instance(AgentId(agent), url)))
+            self.feed(InstancePicked(generation, Instance(AgentId(agent), url), trial))
         else:
             self.feed(NoInstance(generation, agent, found))
 
@@ -143,11 +142,11 @@ class Calls(RuleBasedStateMachine):
         self.feed(LinkExited(generation, Normal() if generation in self.stopped else reason))
 
     @precondition(lambda self: self.running)
-    @rule(data=st.data(), healthy=st.booleans())
-    def link_says(self, data, healthy):
+    @rule(data=st.data())
+    def link_says(self, data):
         generation = data.draw(st.sampled_from(sorted(self.running)))
         if generation not in self.stopped:
-            self.feed(LinkHealthy(generation) if healthy else LinkReady(generation, WIRE))
+            self.feed(LinkReady(generation, WIRE))
 
     @rule(data=st.data(), named=st.sampled_from(AGENTS), use=st.sampled_from(["1", "2"]))
     def agent(self, data, named, use):
@@ -330,7 +329,6 @@ EVERY_EVENT = [
     TranscriptSeen(1, "user", "x", final=True),
     AgentReported(1, "x", fatal=True),
     LinkReady(1, WIRE),
-    LinkHealthy(1),
     LinkExited(1, Killed()),
     InstancePicked(1, Instance(AgentId("banking"), "a")),
     NoInstance(1, AgentId("banking"), known=True),

@@ -177,7 +177,9 @@ class Registry(Supervised):
         known = list(self.world.agents.get(message.agent_id, ()))
         free = [url for url in known if url not in message.exclude and message.only in {"", url}]
         if free:
-            answer = InstancePicked(message.request, Instance(message.agent_id, free[0]))
+            answer = InstancePicked(
+                message.request, Instance(message.agent_id, free[0]), trial=free[0] in self.world.on_trial
+            )
         else:
             answer = NoInstance(message.request, message.agent_id, bool(known))
         self.send(message.reply_to, answer)
@@ -208,6 +210,7 @@ class World:
         self.agents = {AgentId(name): urls for name, urls in agents.items()}
         self.asked, self.events = [], []
         self.registry_silent = False
+        self.on_trial = set()  # URLs of instances whose breakers wait for a success
         self.dialer, self.relay, self.shelf = Dialer(), Relay(), Shelf()
         self.settings = SessionSettings(**settings)
         clock = self.stage.clock
