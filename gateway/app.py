@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import random
 import secrets
 import signal
@@ -25,7 +24,7 @@ from actors.registry_book import RegistrySettings
 from actors.routing import BANK_AGENTS
 from actors.store import StoreArgs
 from actors.topology import NODE, SESSIONS_PATH, STORE_PATH, NodeArgs, node_spec
-from gateway import descriptors, logs, telemetry
+from gateway import collector, descriptors, logs, telemetry
 from gateway.admission import Admission, Bounds
 from gateway.agent_socket import AGENT_LIMITS, AgentDialer
 from gateway.blackbox import BlackBoxes
@@ -79,8 +78,6 @@ REVIVE_MAX_S = 10.0
 STOP_POLL_S = 0.01
 IDLE_HTTP_S = 75.0  # longer than the minute that proxies keep theirs; aiohttp's own is an hour
 DAY_S = 86_400.0
-COLLECTOR = (50_000, 20, 50)
-"""Of `gc.set_threshold`: objects until the young are looked at, some two hundred calls that begin; CPython's is 700."""
 DEFAULT_PORTS = {
     "triage": 8081,
     "banking": 8082,
@@ -313,6 +310,7 @@ class Gateway:
         """Every five seconds."""
         self.objective.look()
         self.trends.look()
+        collector.look(len(self.reception.calls))
 
     def _directions(self) -> list[Delays]:
         return [delays for _, delays in self.delays.directions()]
@@ -484,20 +482,13 @@ async def serve(settings: Settings) -> None:
     descriptors.take(2 * settings.max_sessions + standbys + MAX_HEADS + MAX_HTTP)
     gateway = Gateway(settings)
     await gateway.start()
-    spare_the_collector()
+    collector.spare()
     logger.info("Gateway listening on {}:{}", settings.host, gateway.port)
     await told.wait()
     await _drain(gateway, told)
     logger.info("Stopping")
     with suppress(TimeoutError):
         await gateway.stop()
-
-
-def spare_the_collector() -> None:
-    """Let the garbage collector look at calls only, and less often: they leave no cycles, and it would visit all."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECTOR)
 
 
 async def _drain(gateway: Gateway, told: asyncio.Event) -> None:
