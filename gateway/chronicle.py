@@ -80,6 +80,8 @@ class Past:
 class Chronicle:
     """A `Tracer` by `observe`, an `EventSink` by `emit`; ``wall`` is Unix seconds."""
 
+    hears = frozenset[type]({events.ChildExited, events.ChildRestarting})
+
     def __init__(self, wall: Callable[[], float]) -> None:
         self._wall = wall
         self._live: dict[SessionId, Story] = {}

@@ -50,6 +50,7 @@ _SHOWN: Final = ("id", "url", "status", "activeSessions", "links", "breaker")
 class Live:
     """The stream and its viewers. ``totals`` gives the figures of the whole; ``now`` is monotonic seconds."""
 
+    hears = frozenset[type]({ChildRestarting})
     wants = EVERY - {TranscriptLine}  # what is said comes with the session's story
 
     def __init__(
@@ -79,12 +80,12 @@ class Live:
 
     def observe(self, session_id: SessionId, event: object) -> None:  # noqa: ARG002 - events name their session
         """Show one event of a session to whoever looks; a `Tracer`."""
-        if len(self.viewers):
+        if self.viewers.there:
             self._tell(event)
 
     def emit(self, event: SupervisionEvent) -> None:
         """Show a restart to whoever looks; an `EventSink`."""
-        if len(self.viewers) and isinstance(event, ChildRestarting):
+        if self.viewers.there:
             self._tell(event)
 
     async def stop(self) -> None:
@@ -174,7 +175,7 @@ class Live:
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
-        while len(self.viewers):
+        while self.viewers.there:
             self._came.clear()
             began = loop.time()
             rows = await self._glance.read()

@@ -5,18 +5,23 @@ Every label has few values: fixed words, paths by kind, agents up to a bound. No
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final
 
-from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from actors.session_events import LinkDialled, LinkLost, SessionBegan, SessionEnded, SwapEnded
 from actors.verdict import Verdict
 from gateway import close_codes
 from gateway.close_codes import TO_CALLER
+from gateway.labelled import LabelledCounter, LabelledHistogram
 from supervisor import events
 from supervisor.reasons import Crashed, ExitReason, Killed, Normal, Shutdown, StartFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prometheus_client.core import Metric
+
     from actors.ids import SessionId
     from supervisor.events import SupervisionEvent
 
@@ -47,6 +52,7 @@ class AgentNames:
 class Meters:
     """Counters that events increment; a `Tracer` by `observe`, an `EventSink` by `emit`."""
 
+    hears = frozenset[type]({events.ChildExited, events.ChildRestarting, events.ChildRefused, events.IntensityExceeded})
     wants = frozenset[type]({SessionBegan, SessionEnded, LinkDialled, LinkLost, SwapEnded})
 
     def __init__(self) -> None:
@@ -55,34 +61,43 @@ class Meters:
         self._reasons: dict[str, str] = {}
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=registry)
-        self._started = _Counter(registry, "sessions_started", "Sessions that began.", "kind")
-        self._ended = _Counter(registry, "sessions_ended", "Sessions that ended.", "code", "verdict")
-        self._closed = _Counter(registry, "caller_sockets_closed", "Callers' sockets that ended.", "code")
-        self._dials = _Counter(registry, "links_dialled", "Dials to agents.", "agent", "reason")
-        self._lost = _Counter(registry, "links_lost", "Links that ended without being asked to.", "agent", "cause")
-        self._swaps = _Counter(registry, "swaps", "Changes of link.", "reason", "outcome")
-        self._exits = _Counter(registry, "actor_exits", "Actors that ended.", "spec", "reason")
-        self._restarts = _Counter(registry, "actor_restarts", "Actors started again.", "spec", "reason")
-        self._spent = _Counter(registry, "restart_budgets_spent", "Restart budgets that were used up.", "spec")
-        self._refused = _Counter(registry, "admission_refusals", "Callers who were not admitted.", "reason")
-        self._gap = _histogram(registry, "swap_gap_seconds", "Time without an agent in one swap.")
-        self._took = _histogram(registry, "swap_duration_seconds", "From the wish for another link to its end.")
+        self._started = LabelledCounter("sessions_started", "Sessions that began.", "kind")
+        self._ended = LabelledCounter("sessions_ended", "Sessions that ended.", "code", "verdict")
+        self._closed = LabelledCounter("caller_sockets_closed", "Callers' sockets that ended.", "code")
+        self._dials = LabelledCounter("links_dialled", "Dials to agents.", "agent", "reason")
+        self._lost = LabelledCounter("links_lost", "Links that ended without being asked to.", "agent", "cause")
+        self._swaps = LabelledCounter("swaps", "Changes of link.", "reason", "outcome")
+        self._exits = LabelledCounter("actor_exits", "Actors that ended.", "spec", "reason")
+        self._restarts = LabelledCounter("actor_restarts", "Actors started again.", "spec", "reason")
+        self._spent = LabelledCounter("restart_budgets_spent", "Restart budgets that were used up.", "spec")
+        self._refused = LabelledCounter("admission_refusals", "Callers who were not admitted.", "reason")
+        self._gap = LabelledHistogram("swap_gap_seconds", "Time without an agent in one swap.", "reason", GAP_BUCKETS)
+        self._took = LabelledHistogram(
+            "swap_duration_seconds", "From the wish for another link to its end.", "reason", GAP_BUCKETS
+        )
         self._begin_at_zero()
+        registry.register(self)
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield all that was counted; a `prometheus_client` collector."""
+        for counted in vars(self).values():
+            if isinstance(counted, LabelledCounter | LabelledHistogram):
+                yield counted.family()
 
     def observe(self, session_id: SessionId, event: object) -> None:  # noqa: ARG002 - one label each would be too many
         """Count one event of a session."""
         match event:
             case SwapEnded(receipt=receipt):
-                reason = receipt.reason.value
-                self._swaps.count(reason, receipt.outcome.value)
-                self._gap.child(reason).observe(receipt.ms_without_agent / 1000)
-                self._took.child(reason).observe(receipt.took_ms / 1000)
+                reason = receipt.reason
+                self._swaps.count(reason, receipt.outcome)
+                self._gap.note(reason, receipt.ms_without_agent / 1000)
+                self._took.note(reason, receipt.took_ms / 1000)
             case LinkDialled(agent_id=agent, reason=reason):
                 self._dials.count(self.agents.label(agent), reason)
             case SessionBegan(taken_up=taken_up):
                 self._started.count("taken_up" if taken_up else "new")
             case SessionEnded(verdict=verdict):
-                self._ended.count(str(TO_CALLER[verdict].code), verdict.value)
+                self._ended.count(str(TO_CALLER[verdict].code), verdict)
             case LinkLost(agent_id=agent, cause=cause):
                 self._lost.count(self.agents.label(agent), cause)
 
@@ -103,13 +118,13 @@ class Meters:
     def _begin_at_zero(self) -> None:
         """Show what alerts look at before it happens: a series that begins with 1 has not grown for Prometheus."""
         for verdict in Verdict:
-            self._ended.child(str(TO_CALLER[verdict].code), verdict.value)
+            self._ended.begin(str(TO_CALLER[verdict].code), verdict)
         for spec in SPECS:
-            self._spent.child(spec)
+            self._spent.begin(spec)
             for reason in ABNORMAL:
-                self._restarts.child(spec, reason)
+                self._restarts.begin(spec, reason)
         for reason in REFUSALS:
-            self._refused.child(reason)
+            self._refused.begin(reason)
 
     def refuse(self, reason: str) -> None:
         """Count a caller who was not admitted; ``reason`` is one of a few words of ours."""
@@ -154,37 +169,3 @@ def _word(reason: ExitReason) -> str:
             return "crashed"
         case StartFailed():
             return "start_failed"
-
-
-Series = TypeVar("Series", Counter, Histogram)
-
-
-class _Series(Generic[Series]):
-    """A metric by its labels. It keeps its children: to ask the library for one costs more than to count in it."""
-
-    def __init__(self, metric: Series) -> None:
-        self._metric: Series = metric
-        self._children: dict[tuple[str, ...], Series] = {}
-
-    def child(self, *values: str) -> Series:
-        """The series with these labels; there from now on, with 0."""
-        child = self._children.get(values)
-        if child is None:
-            child = self._children[values] = self._metric.labels(*values)
-        return child
-
-
-class _Counter(_Series[Counter]):
-    """How often."""
-
-    def __init__(self, registry: CollectorRegistry, name: str, documentation: str, *labels: str) -> None:
-        super().__init__(Counter(name, documentation, labels, namespace="understudy", registry=registry))
-
-    def count(self, *values: str) -> None:
-        """Add one."""
-        self.child(*values).inc()
-
-
-def _histogram(registry: CollectorRegistry, name: str, documentation: str) -> _Series[Histogram]:
-    label, space = ("reason",), "understudy"
-    return _Series(Histogram(name, documentation, label, namespace=space, registry=registry, buckets=GAP_BUCKETS))

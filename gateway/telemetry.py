@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING, Final, Protocol, get_args
 
 from loguru import logger
 
 from actors.session_events import LinkLost, Parked, Resumed, Routed, SessionEnded, SessionEvent, SwapEnded
 from supervisor import events
+from supervisor.events import EventSink
 from supervisor.reasons import describe, is_abnormal
 from supervisor.system_base import CreationFailed, DeadLetter, MessageFailed, SlowTurn
 
@@ -16,13 +17,14 @@ if TYPE_CHECKING:
 
     from actors.ids import SessionId
     from actors.ports import Tracer
-    from supervisor.events import EventSink, SupervisionEvent
+    from supervisor.events import SupervisionEvent
     from supervisor.system_base import Notice
 
 
 _LAZY = logger.opt(lazy=True)  # words are put together only where somebody reads their level
 
 
+HEARD: Final = frozenset[type](get_args(events.SupervisionEvent))
 EVERY: Final = frozenset[type](get_args(SessionEvent))
 LOGGED: Final = frozenset[type]({Routed, LinkLost, SwapEnded, Parked, Resumed, SessionEnded})
 
@@ -40,15 +42,22 @@ class Audience:
             tracer(session_id, event)
 
 
-class Sinks:
-    """An `EventSink` that is several."""
+class Listener(EventSink, Protocol):
+    """An `EventSink` that says what it listens to; other events would be nothing to it."""
 
-    def __init__(self, sinks: Iterable[EventSink]) -> None:
-        self._sinks = tuple(sinks)
+    hears: frozenset[type]
+
+
+class Sinks:
+    """An `EventSink` that is several: each gets the events that it hears."""
+
+    def __init__(self, sinks: Iterable[Listener]) -> None:
+        there = tuple(sinks)
+        self._of = {kind: tuple(sink for sink in there if kind in sink.hears) for kind in HEARD}
 
     def emit(self, event: SupervisionEvent) -> None:
         """Pass one event on to each; what one of them raises is not the others' loss."""
-        for sink in self._sinks:
+        for sink in self._of[type(event)]:
             try:
                 sink.emit(event)
             except Exception:  # noqa: BLE001 - telemetry never fails an actor
@@ -57,6 +66,8 @@ class Sinks:
 
 class WhenEnded:
     """An `EventSink` that calls back when the supervisor at a path has given up."""
+
+    hears = frozenset[type]({events.Escalated})
 
     def __init__(self, path: str, call: Callable[[], None]) -> None:
         self._path = path
@@ -70,6 +81,8 @@ class WhenEnded:
 
 class SupervisionLog:
     """An `EventSink`."""
+
+    hears = HEARD
 
     def emit(self, event: SupervisionEvent) -> None:
         """Log one event at the level that its meaning deserves."""

@@ -79,36 +79,36 @@ class Viewers:
 
     def __init__(self, bounds: Bounds) -> None:
         self.bounds = bounds
-        self._all: set[Viewer] = set()
+        self.there: set[Viewer] = set()
 
     def __len__(self) -> int:
-        return len(self._all)
+        return len(self.there)
 
     def __iter__(self) -> Iterator[Viewer]:
-        return iter(tuple(self._all))
+        return iter(tuple(self.there))
 
     @property
     def full(self) -> bool:
         """Whether there is no room for another one."""
-        return len(self._all) >= self.bounds.viewers
+        return len(self.there) >= self.bounds.viewers
 
     def add(self, is_gone: Callable[[], bool]) -> Viewer:
         """Somebody begins to look; ``is_gone`` tells whether his connection has ended."""
         viewer = Viewer(self.bounds, is_gone)
-        self._all.add(viewer)
+        self.there.add(viewer)
         return viewer
 
     def sweep(self) -> None:
         """End the streams whose connections have ended: who has nothing to write does not notice."""
-        for viewer in self._all:
+        for viewer in self.there:
             if viewer.is_gone():
                 viewer.end()
 
     def remove(self, viewer: Viewer) -> None:
         """He looks no more."""
-        self._all.discard(viewer)
+        self.there.discard(viewer)
 
     def put(self, frame: bytes) -> None:
         """Give one frame to all who have had their snapshot."""
-        for viewer in self._all:
+        for viewer in self.there:
             viewer.put(frame)

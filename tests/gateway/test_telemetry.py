@@ -79,6 +79,45 @@ def test_supervision_is_one_line(lines, event, level, words) -> None:
     assert all(word in message for word in words)
 
 
+class Ear:
+    """Hears one type; ``deaf``: fails at it."""
+
+    def __init__(self, kind: type, *, deaf: bool = False) -> None:
+        self.hears = frozenset({kind})
+        self.deaf = deaf
+        self.heard: list[object] = []
+
+    def emit(self, event: object) -> None:
+        if self.deaf:
+            raise ValueError("deaf")
+        self.heard.append(event)
+
+
+def test_each_sink_gets_what_it_hears_and_one_that_fails_takes_nothing_from_the_others(lines) -> None:
+    started, escalated = SUPERVISION[0][0], SUPERVISION[-2][0]
+    deaf, one, other = (
+        Ear(events.ChildStarted, deaf=True),
+        Ear(events.ChildStarted),
+        Ear(events.Escalated),
+    )
+    sinks = telemetry.Sinks([deaf, one, other])
+    for event in (started, escalated):
+        sinks.emit(event)
+    assert (one.heard, other.heard) == ([started], [escalated])
+    assert [message for *_, message in lines] == ["Ear lost ChildStarted"]
+
+
+def test_what_the_meters_count_of_supervision_is_what_they_hear() -> None:
+    meters = Meters()
+    counting = set()
+    for event, _, _ in SUPERVISION:
+        before = generate_latest(meters.registry).partition(b"# HELP understudy")[2]
+        meters.emit(event)
+        if generate_latest(meters.registry).partition(b"# HELP understudy")[2] != before:
+            counting.add(type(event))
+    assert counting == Meters.hears
+
+
 RECEIPT = Receipt(SwapReason.HANDOFF, AgentId("triage"), IDV, Outcome.DONE, 1, 12, 34, memory_keys=("account",))
 SESSION = [
     (SessionBegan(ID), None, []),
