@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 
-@dataclass(slots=True)
-class Backlog:
+class Backlog(Struct):
     """Frames are numbered from 1; the oldest give way when there are too many bytes of them."""
 
     max_bytes: int = 16 * 1024

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from gateway.delay import Delays
 
@@ -16,13 +17,11 @@ SAMPLE_MASK: Final = 7
 """The first frame of every eight is measured: six a second of 20 ms audio, and next to nothing of a frame's cost."""
 
 
-class Tally:
+class Tally(Struct, gc=False):
     """Frames and bytes that went one way. The hot path adds by itself: a call costs as much as all its additions."""
 
-    __slots__ = ("frames", "octets")
-
-    def __init__(self) -> None:
-        self.frames = self.octets = 0
+    frames: int = 0
+    octets: int = 0
 
     def count(self, size: int) -> None:
         """Add one frame."""
@@ -30,8 +29,7 @@ class Tally:
         self.octets += size
 
 
-@dataclass(frozen=True, slots=True)
-class CallMeter:
+class CallMeter(Struct, frozen=True):
     """One call's measures, by direction."""
 
     to_agent: Delays

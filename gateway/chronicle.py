@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct, field
 from msgspec.structs import asdict
 
 from actors.failover import TABLE
@@ -46,8 +47,7 @@ _COUNTED: Final = frozenset({SessionBegan, LinkLost, SwapEnded, SessionEnded})
 _ENDED_WELL: Final = frozenset({Verdict.CALLER_LEFT, Verdict.SWAPPED, Verdict.SHUTDOWN, Verdict.ENDED_BY_OPERATOR})
 
 
-@dataclass(slots=True)
-class Story:
+class Story(Struct):
     """What happened to one call. Times are Unix milliseconds."""
 
     began_ms: int

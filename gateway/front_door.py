@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import parse_qs
 
+from msgspec import Struct
 from picows import WSAutoPingStrategy, WSUpgradeResponse, WSUpgradeResponseWithListener
 from picows.picows import WSProtocol  # type: ignore[attr-defined] # the server protocol has no typed export
 
@@ -40,14 +41,16 @@ _CONNECTION: Final = re.compile(rb"\r\nconnection:[^\r]*\bupgrade\b[^\r]*", re.I
 _NOT_ASCII: Final = re.compile(rb"\r\n(?:connection|upgrade|sec-websocket-[^:]*):[^\r]*[\x80-\xff]", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHead:
+class RequestHead(Struct, frozen=True):
     """What is known before the upgrade; header names in lower case."""
 
     method: str
-    target: str = field(repr=False)  # these two may hold tokens
-    headers: dict[str, str] = field(repr=False)
+    target: str
+    headers: dict[str, str]
     remote: str
+
+    def __repr__(self) -> str:
+        return f"<RequestHead {self.method} from {self.remote}>"  # the others may hold tokens
 
     @property
     def path(self) -> str:

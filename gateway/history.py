@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from threading import Semaphore
 from typing import TYPE_CHECKING, Final
 
 from loguru import logger
-from msgspec import Struct
+from msgspec import Struct, field
 
 from actors.session_events import Routed, SessionEnded, TranscriptLine
 from gateway.catalogue import replace_file
@@ -49,8 +48,7 @@ class _Line(Struct, frozen=True, gc=False):
         return {**what, "timestamp": self.at_ms}
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     began_ms: int
     lines: list[_Line] = field(default_factory=list)
 

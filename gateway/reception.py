@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 from uuid import uuid4
+
+from msgspec import Struct
 
 from actors.call import Call, read_call
 from actors.ids import AgentId, SessionId
@@ -38,8 +39,7 @@ AGAIN_S = 0.05  # while the session before of the same call is on its way out
 LOOK_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Start:
+class _Start(Struct, frozen=True):
     """A session that was asked for."""
 
     relay: CallerRelay

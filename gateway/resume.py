@@ -16,6 +16,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+
 from actors.ids import SessionId
 
 if TYPE_CHECKING:
@@ -28,8 +30,7 @@ MAX_ENDED: Final = 1000  # calls; whoever lost his session is back within second
 _SHAPE: Final = re.compile(r"([A-Za-z0-9-]{1,64})\.(\d{1,9})\.(\d{1,9})\.(\d{1,12})\.([A-Za-z0-9_-]{43})")
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True, gc=False):
     """What a valid token says."""
 
     session_id: SessionId

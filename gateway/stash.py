@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from heapq import merge
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
 Kept: TypeAlias = "bytes | CallerText | Mapping[str, object]"
 
 
-@dataclass(slots=True)
-class Stash:
+class Stash(Struct):
     """Audio drops the oldest, counted; texts and control messages are never dropped."""
 
     max_bytes: int = 256 * 1024
