@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-import signal
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -24,7 +23,7 @@ from actors.registry_book import RegistrySettings
 from actors.routing import BANK_AGENTS
 from actors.store import StoreArgs
 from actors.topology import NODE, SESSIONS_PATH, STORE_PATH, NodeArgs, node_spec
-from gateway import collector, descriptors, logs, telemetry
+from gateway import collector, logs, telemetry
 from gateway.admission import Admission, Bounds
 from gateway.agent_socket import AGENT_LIMITS, AgentDialer
 from gateway.blackbox import BlackBoxes
@@ -37,7 +36,7 @@ from gateway.chronicle import Chronicle
 from gateway.console_page import ConsolePage
 from gateway.delay import DelayObjective
 from gateway.drain import Drain
-from gateway.front_door import MAX_HEADS, MAX_HTTP, Callbacks, FrontDoor, RequestHead
+from gateway.front_door import Callbacks, FrontDoor, RequestHead
 from gateway.glance import Glance
 from gateway.health import Health
 from gateway.history import History
@@ -469,38 +468,3 @@ def _sqlite(settings: Settings) -> Callable[[], SqliteStore]:
     except (OSError, StoreFailed) as error:
         raise StartError(f"the store {path} cannot be opened: {error}") from error
     return partial(SqliteStore, path, max_documents=settings.store_documents)
-
-
-async def serve(settings: Settings) -> None:
-    """Run a gateway until SIGINT or SIGTERM."""
-    loop = asyncio.get_running_loop()
-    told = asyncio.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, told.set)
-    loop.set_exception_handler(_log_and_carry_on)
-    standbys = min(settings.max_sessions, settings.warm_links)
-    descriptors.take(2 * settings.max_sessions + standbys + MAX_HEADS + MAX_HTTP)
-    gateway = Gateway(settings)
-    await gateway.start()
-    collector.spare()
-    logger.info("Gateway listening on {}:{}", settings.host, gateway.port)
-    await told.wait()
-    await _drain(gateway, told)
-    logger.info("Stopping")
-    with suppress(TimeoutError):
-        await gateway.stop()
-
-
-async def _drain(gateway: Gateway, told: asyncio.Event) -> None:
-    """Let the live calls end by themselves, until the deadline or a second signal."""
-    told.clear()
-    draining = gateway.drain.begin()
-    logger.info("Draining: {}", gateway.drain.describe())
-    again = asyncio.create_task(told.wait(), name="second signal")
-    await asyncio.wait({draining, again}, return_when=asyncio.FIRST_COMPLETED)
-    again.cancel()
-
-
-def _log_and_carry_on(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log what no one caught; the process ends only when told to."""
-    logger.opt(exception=context.get("exception")).error("uncaught: {}", context.get("message"))

@@ -40,12 +40,12 @@ def run_gateway(
     store: Annotated[str | None, typer.Option(help="memory or sqlite. [UNDERSTUDY_STORE]")] = None,
 ) -> None:
     """Run the gateway until it is told to stop."""
-    from gateway import app, logs  # noqa: PLC0415 - see gateway/deferred.py
+    from gateway import app, logs, serving  # noqa: PLC0415 - see gateway/deferred.py
 
     settings = _settings(host=host, port=port, log_format=log_format, log_level=log_level, store=store)
     logs.configure(settings.log_level, settings.log_format)
     try:
-        _run(app.serve(settings))
+        _run(serving.serve(settings))
     except app.StartError as error:
         fail(REFUSED, str(error))
     except OSError as error:
