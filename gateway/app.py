@@ -23,7 +23,7 @@ from actors.registry_book import RegistrySettings
 from actors.routing import BANK_AGENTS
 from actors.store import StoreArgs
 from actors.topology import NODE, SESSIONS_PATH, STORE_PATH, NodeArgs, node_spec
-from gateway import collector, logs, telemetry
+from gateway import logs, telemetry
 from gateway.admission import Admission, Bounds
 from gateway.agent_socket import AGENT_LIMITS, AgentDialer
 from gateway.blackbox import BlackBoxes
@@ -33,6 +33,7 @@ from gateway.catalogue import Catalogue
 from gateway.catalogue_api import CatalogueApi
 from gateway.chaos import Chaos
 from gateway.chronicle import Chronicle
+from gateway.collector import Collector
 from gateway.console_page import ConsolePage
 from gateway.delay import DelayObjective
 from gateway.drain import Drain
@@ -142,6 +143,7 @@ class Gateway:
         self.objective = DelayObjective(settings.objective_ms, self._directions())
         self.chronicle = Chronicle(self.ports.wall)
         self.trends = Trends(lambda: len(self.reception.calls), self.chronicle, self._directions())
+        self.collector = Collector()
         self.pulse = Pulse(self._look)
         self.metrics = Metrics(self.meters, self.base, self.delays, lambda: self.pulse.lag_s, self.ask)
         self.tracing = self._tracing()
@@ -309,7 +311,7 @@ class Gateway:
         """Every five seconds."""
         self.objective.look()
         self.trends.look()
-        collector.look(len(self.reception.calls))
+        self.collector.look(len(self.reception.calls))
 
     def _directions(self) -> list[Delays]:
         return [delays for _, delays in self.delays.directions()]

@@ -2,12 +2,13 @@
 
 Calls leave no cycles, so what they set up need not be looked at again and again. What was made lately is looked at in
 small portions, by the interpreter: there it finds the cycles of errors and of requests over HTTP. Everything is looked
-at when few calls are there to notice.
+at when few calls are there to notice, or when memory has grown beyond what calls hold: a library may tie old knots.
 """
 
 from __future__ import annotations
 
 import gc
+import sys
 from typing import Final
 
 YOUNG: Final = 2_000
@@ -15,21 +16,41 @@ YOUNG: Final = 2_000
 
 NEVER: Final = 2**31 - 1
 
-FEW: Final = 100
-"""So many calls hold ten thousand objects, which are looked at in some 5 ms."""
-
 WORTH: Final = 100
 """Passes over the young after which the whole is worth a look: a thousand calls or two."""
 
+FEW: Final = 100
+"""So many calls hold ten thousand objects, which are looked at in some 5 ms."""
 
-def spare() -> None:
-    """Let all that there is now be there for ever, and the automatic passes be over the young only."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(YOUNG, NEVER, NEVER)
+HELD: Final = 400
+"""Blocks of memory that a call may hold, and nobody wonders; one that begins holds half of them."""
+
+ROOM: Final = 200_000
+"""Blocks beyond those, some 20 MB: what else the process may come to hold before anybody looks."""
 
 
-def look(calls: int) -> None:
-    """Look at everything, if that is worth it and there are few calls; to be asked every few seconds."""
-    if calls <= FEW and gc.get_count()[1] >= WORTH:
+class Collector:
+    """To be asked every few seconds."""
+
+    def __init__(self) -> None:
+        self._before = sys.getallocatedblocks()
+        self._beyond = 0
+        """What the last look at everything left beyond what calls hold: it is no garbage."""
+
+    def spare(self) -> None:
+        """Let all that there is now be there for ever, and the automatic passes be over the young only."""
         gc.collect()
+        gc.freeze()
+        gc.set_threshold(YOUNG, NEVER, NEVER)
+        self._before = sys.getallocatedblocks()
+
+    def look(self, calls: int) -> None:
+        """Look at everything, if that is worth it."""
+        if gc.get_count()[1] < WORTH:
+            return
+        if calls <= FEW or self._beyond_calls(calls) > ROOM + 2 * self._beyond:
+            gc.collect()
+            self._beyond = self._beyond_calls(calls)
+
+    def _beyond_calls(self, calls: int) -> int:
+        return max(0, sys.getallocatedblocks() - self._before - HELD * calls)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
-from gateway import collector, descriptors
+from gateway import descriptors
 from gateway.app import Gateway
 from gateway.front_door import MAX_HEADS, MAX_HTTP
 
@@ -28,7 +28,7 @@ async def serve(settings: Settings) -> None:
     descriptors.take(2 * settings.max_sessions + standbys + MAX_HEADS + MAX_HTTP)
     gateway = Gateway(settings)
     await gateway.start()
-    collector.spare()
+    gateway.collector.spare()
     logger.info("Gateway listening on {}:{}", settings.host, gateway.port)
     await told.wait()
     await _drain(gateway, told)

@@ -1,4 +1,4 @@
-"""The collector leaves what calls hold alone, and finds old cycles when few calls are there."""
+"""The collector leaves what calls hold alone, and finds old cycles when few calls are there, or memory has grown."""
 
 import gc
 import weakref
@@ -6,27 +6,32 @@ import weakref
 import pytest
 
 from gateway import collector
+from gateway.collector import Collector
 
 
 @pytest.fixture
 def spared():
     thresholds = gc.get_threshold()
-    collector.spare()
-    yield
+    spared = Collector()
+    spared.spare()
+    yield spared
     gc.set_threshold(*thresholds)
     gc.unfreeze()
 
 
 class Knot:
-    """A cycle."""
+    """A cycle; ``size`` blocks hang on it."""
 
-    def __init__(self):
+    def __init__(self, size=0):
         self.itself = self
+        self.held = [str(number) for number in range(size)]
 
 
-def young_passes(number):
-    for _ in range(number):
+def old(knot):
+    """Make it old, by as many passes over the young as make a look worth it."""
+    for _ in range(collector.WORTH):
         gc.collect(0)
+    return weakref.ref(knot)
 
 
 def grow():
@@ -42,28 +47,50 @@ def test_young_cycles_are_found_by_themselves(spared):
 
 
 def test_no_automatic_pass_looks_at_what_is_old(spared):
-    passes = gc.get_stats()
+    before = gc.get_stats()
     kept = grow()
-    young, *older = [
-        after["collections"] - before["collections"] for before, after in zip(passes, gc.get_stats(), strict=True)
-    ]
+    young, *older = [now["collections"] - then["collections"] for then, now in zip(before, gc.get_stats(), strict=True)]
     assert young >= 10
     assert older == [0, 0]
     assert kept
 
 
-@pytest.mark.parametrize(
-    ("calls", "passes", "found"),
-    [
-        (collector.FEW, collector.WORTH, True),
-        (collector.FEW + 1, collector.WORTH, False),
-        (0, collector.WORTH - 10, False),
-    ],
-)
-def test_old_cycles_are_found_when_it_is_worth_it_and_few_calls_are_there(spared, calls, passes, found):
+def test_old_cycles_are_found_when_few_calls_are_there(spared):
+    knot = old(Knot())
+    spared.look(collector.FEW + 1)
+    assert knot() is not None
+    spared.look(collector.FEW)
+    assert knot() is None
+
+
+def test_there_is_no_look_before_it_is_worth_it(spared):
     knot = Knot()
-    old = weakref.ref(knot)
-    young_passes(passes)
+    gc.collect(0)
+    gone = weakref.ref(knot)
     del knot
-    collector.look(calls)
-    assert (old() is None) is found
+    spared.look(0)
+    assert gone() is not None
+
+
+def test_old_cycles_are_found_when_memory_has_grown_beyond_what_calls_hold(spared):
+    calls = collector.FEW + 1
+    allowed = collector.ROOM + calls * collector.HELD
+    knot = old(Knot(allowed // 2))
+    spared.look(calls)
+    assert knot() is not None
+    more = old(Knot(allowed))
+    spared.look(calls)
+    assert (knot(), more()) == (None, None)
+
+
+def test_what_a_look_has_left_is_not_looked_for_again(spared):
+    calls = collector.FEW + 1
+    kept = [str(number) for number in range(2 * collector.ROOM + calls * collector.HELD)]
+    old(Knot())
+    spared.look(calls)
+    knot = old(Knot())
+    spared.look(calls)
+    assert knot() is not None
+    kept.clear()
+    spared.look(collector.FEW)
+    assert knot() is None
