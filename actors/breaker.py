@@ -34,11 +34,6 @@ class Breaker(Struct):
     _open_s: float = 0.0
     _probe_until: float = 0.0
 
-    @property
-    def has_opened(self) -> bool:
-        """Whether it is open or half-open: a success would close it."""
-        return self._open_until is not None
-
     def state(self, now: float) -> BreakerState:
         """Tell the state at ``now``."""
         if self._open_until is None:

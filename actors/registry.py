@@ -154,9 +154,8 @@ class RegistryActor(Supervised):
             case None:
                 known = bool(self.book.of_agent(wish.agent_id))
                 self.send(wish.reply_to, NoInstance(wish.request, wish.agent_id, known))
-            case entry:
-                trial = entry.breaker.has_opened
-                self.send(wish.reply_to, InstancePicked(wish.request, entry.instance, trial))
+            case instance:
+                self.send(wish.reply_to, InstancePicked(wish.request, instance))
                 if (recalled := self.book.recall()) is not None:
                     holder, request = recalled
                     self.send(holder, StandbyRecalled(request))

@@ -198,7 +198,7 @@ class Book(Generic[Ref]):
         entry.health, entry.dead_since = Health.DEAD, now
         return list(entry.holders.values())
 
-    def pick(self, wish: PickInstance, reply_to: Ref, now: float) -> Entry[Ref] | Wait | None:
+    def pick(self, wish: PickInstance, reply_to: Ref, now: float) -> Instance | Wait | None:
         """Choose the least loaded instance that may be tried, and reserve a place on it for the holder.
 
         A redial has to wait while all of them have been dialled again as often as they are allowed.
@@ -231,7 +231,7 @@ class Book(Generic[Ref]):
         self._places.setdefault(session_of(wish.holder), {})[wish.holder] = entry
         if wish.standby:
             self._standbys[wish.holder] = (reply_to, wish.request)
-        return entry
+        return entry.instance
 
     def release(self, holder: str, instance: Instance, failure: FailureKind | None, now: float) -> None:
         """Give a place back; a failure that speaks against the instance feeds its breaker."""

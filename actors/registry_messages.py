@@ -39,11 +39,10 @@ class PickInstance(Struct, frozen=True):
 
 
 class InstancePicked(Struct, frozen=True):
-    """Answer to `PickInstance`. ``trial``: its breaker is half-open, and waits for `InstanceHealthy`."""
+    """Answer to `PickInstance`."""
 
     request: int
     instance: Instance
-    trial: bool = False
 
 
 class PickQueued(Struct, frozen=True):

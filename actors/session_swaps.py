@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from msgspec.structs import replace
-
 from actors import failover, session_words, standby
 from actors.effects import (
     CancelTimer,
@@ -100,8 +98,6 @@ def handle_picked(r: Reaction, event: InstancePicked) -> None:
     if swap is None or swap.step is not Step.PICKING or swap.generation != event.request:
         r.do(Release(Generation(event.request), event.instance))
         return
-    if swap.trial != event.trial:
-        swap = replace(swap, trial=event.trial)
     current = r.state.current
     if current is not None and current.instance.url == event.instance.url:
         close(r, current.generation, current.instance)
@@ -283,8 +279,8 @@ def _finish_swap(r: Reaction, swap: Swap, current: Current, replayed: Replayed) 
     if swap.proven:
         r.set(budget=r.state.budget.healthy())
         standby.wish_later(r)
-    elif swap.trial or r.state.settings.standby or r.state.budget.attempt or r.state.returned:
-        r.do(StartTimer(Timer.STABLE, r.state.settings.healthy_after_s))  # somebody waits for its proof
+    else:
+        r.do(StartTimer(Timer.STABLE, r.state.settings.healthy_after_s))
 
 
 def _finish_return(r: Reaction, swap: Swap, replayed: Replayed) -> None:

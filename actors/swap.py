@@ -88,8 +88,6 @@ class Swap(Struct, frozen=True):
     """What the next link is told at the cut-over."""
     proven: bool = False
     """The next link has earned its health already: it was a standby."""
-    trial: bool = False
-    """The instance's breaker waits for that."""
 
     @property
     def fell_back(self) -> bool:

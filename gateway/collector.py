@@ -1,8 +1,9 @@
 """The garbage collector, kept away from live calls: a pass over ten thousand of them would silence all for 400 ms.
 
 Calls leave no cycles, so what they set up need not be looked at again and again. What was made lately is looked at in
-small portions, by the interpreter: there it finds the cycles of errors and of requests over HTTP. Everything is looked
-at when few calls are there to notice, or when memory has grown beyond what calls hold: a library may tie old knots.
+small portions, by the interpreter. Libraries tie knots that are older when they come loose: an HTTP request whose body
+was cut short, a failed export of spans, a dial that failed late. So everything is looked at when few calls are there to
+notice, or when memory has grown beyond what calls hold: the longer one waits with that, the longer is the silence.
 """
 
 from __future__ import annotations
@@ -16,17 +17,17 @@ YOUNG: Final = 2_000
 
 NEVER: Final = 2**31 - 1
 
-WORTH: Final = 100
-"""Passes over the young after which the whole is worth a look: a thousand calls or two."""
+WORTH: Final = 20
+"""Passes over the young after which the whole is worth a look: some three hundred calls."""
 
 FEW: Final = 100
 """So many calls hold ten thousand objects, which are looked at in some 5 ms."""
 
-HELD: Final = 400
-"""Blocks of memory that a call may hold, and nobody wonders; one that begins holds half of them."""
+HELD: Final = 200
+"""Blocks of memory that a call holds when it has begun. What long ones hold beyond is learnt by looking."""
 
-ROOM: Final = 200_000
-"""Blocks beyond those, some 20 MB: what else the process may come to hold before anybody looks."""
+ROOM: Final = 50_000
+"""Blocks beyond those, some 5 MB: what else the process may come to hold before anybody looks."""
 
 
 class Collector:

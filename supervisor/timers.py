@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from supervisor.voidable import Voidable
+
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
 EARLY_S = 0.002  # a wakeup this much early is due: system clocks and loop clocks round differently
 
 
-class TimerFired(Struct, gc=False):
-    """The payload of a wakeup; ``void``: nobody waits for it any more."""
+class TimerFired(Voidable, gc=False):
+    """The payload of a wakeup."""
 
     name: Hashable
     generation: int
-    void: bool = False
 
 
 class Arm(Struct, frozen=True):

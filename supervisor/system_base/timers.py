@@ -1,9 +1,11 @@
-"""Wakeups, ordered by due time; a wakeup goes with its actor, or when its payload says that it is ``void``."""
+"""Wakeups, ordered by due time; a wakeup goes with its actor, or when its payload is `Voidable` and void."""
 
 from __future__ import annotations
 
 import heapq
 from typing import TYPE_CHECKING
+
+from supervisor.voidable import Voidable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,18 +16,19 @@ if TYPE_CHECKING:
 Entry = tuple[float, int, "Cell", "timedelta", object]
 
 _FEW = 64
-"""Below this many, entries of the dead are not worth a sweep."""
+"""Below this many, entries that nobody waits for are not worth a sweep."""
 
 
 class Wakeups:
-    """A heap. Adding costs O(log n); entries of dead actors are swept once they are the greater part."""
+    """A heap. Adding costs O(log n); entries that nobody waits for are swept whenever it has doubled."""
 
-    __slots__ = ("_count", "_heap", "_orphans")
+    __slots__ = ("_count", "_heap", "_orphans", "_sweep_at")
 
     def __init__(self) -> None:
         self._heap: list[Entry] = []
         self._count = 0
         self._orphans = 0
+        self._sweep_at = _FEW
 
     def __len__(self) -> int:
         return len(self._heap) - self._orphans
@@ -35,26 +38,22 @@ class Wakeups:
         self._count += 1
         cell.timers += 1
         heapq.heappush(self._heap, (due, self._count, cell, period, payload))
+        if len(self._heap) > self._sweep_at:
+            self._sweep()
 
     def drop_all_of(self, cell: Cell) -> None:
         """Forget the wakeups of an actor that has ended."""
         self._orphans += cell.timers
         cell.timers = -1
         if self._orphans > _FEW and self._orphans * 2 > len(self._heap):
-            self._heap = [entry for entry in self._heap if entry[2].timers >= 0]
-            heapq.heapify(self._heap)
-            self._orphans = 0
+            self._sweep()
 
     def next_due(self) -> float | None:
         """Return when the earliest is due; None when there is none."""
         while self._heap:
-            due, _, cell, _, payload = self._heap[0]
-            if cell.timers < 0:
-                self._orphans -= 1
-            elif getattr(payload, "void", False):
-                cell.timers -= 1
-            else:
-                return due
+            entry = self._heap[0]
+            if self._is_awaited(entry):
+                return entry[0]
             heapq.heappop(self._heap)
         return None
 
@@ -64,6 +63,22 @@ class Wakeups:
             _, _, cell, period, payload = heapq.heappop(self._heap)
             cell.timers -= 1
             yield cell, period, payload
+
+    def _sweep(self) -> None:
+        self._heap = [entry for entry in self._heap if self._is_awaited(entry)]
+        heapq.heapify(self._heap)
+        self._sweep_at = max(_FEW, 2 * len(self._heap))
+
+    def _is_awaited(self, entry: Entry) -> bool:
+        """Tell; whoever asks lets go of an entry that is not, for it is counted out."""
+        _, _, cell, _, payload = entry
+        if cell.timers < 0:
+            self._orphans -= 1
+            return False
+        if isinstance(payload, Voidable) and payload.void:
+            cell.timers -= 1
+            return False
+        return True
 
     def of(self, cell: Cell) -> list[float]:
         """Return when an actor's pending wakeups are due."""

@@ -311,32 +311,23 @@ def test_a_long_life_earns_the_chance_again(live):
     assert [type(message) for message in live.asked].count(InstanceHealthy) == 3
 
 
-def test_a_silent_link_to_an_instance_on_trial_proves_it_after_the_stable_interval(world):
+def test_a_silent_link_proves_its_instance_after_the_stable_interval(live):
     proof = InstanceHealthy(Instance(AgentId("banking"), "b1"))
-    world.on_trial.add("b1")
-    world.caller(CallerChose("banking"))
-    world.stage.advance(world.settings.healthy_after_s - 0.1)
-    assert proof not in world.asked
-    world.stage.advance(0.2)
-    assert world.asked.count(proof) == 1
-    assert world.state.current.healthy
+    live.stage.advance(live.settings.healthy_after_s - 0.1)
+    assert proof not in live.asked
+    live.stage.advance(0.2)
+    assert live.asked.count(proof) == 1
+    assert live.state.current.healthy
 
 
-def test_nobody_waits_for_the_proof_of_a_first_link_to_an_instance_without_reproach(live):
-    live.stage.advance(live.settings.healthy_after_s + 0.1)
-    assert not any(isinstance(message, InstanceHealthy) for message in live.asked)
-
-
-def test_the_proof_that_was_waited_for_is_not_that_of_a_later_link(world):
-    world.on_trial.add("b1")
-    world.caller(CallerChose("banking"))
-    world.stage.advance(world.settings.healthy_after_s - 1)
-    world.do(world.wire.end, FailureKind.AGENT_LEFT, 1000)
-    assert world.dialer.urls == ["b1", "b1"]
-    world.stage.advance(1.5)
-    assert not world.state.current.healthy
-    world.stage.advance(world.settings.healthy_after_s)
-    assert world.state.current.healthy
+def test_the_proof_that_was_waited_for_is_not_that_of_a_later_link(live):
+    live.stage.advance(live.settings.healthy_after_s - 1)
+    live.do(live.wire.end, FailureKind.AGENT_LEFT, 1000)
+    assert live.dialer.urls == ["b1", "b1"]
+    live.stage.advance(1.5)
+    assert not live.state.current.healthy
+    live.stage.advance(live.settings.healthy_after_s)
+    assert live.state.current.healthy
 
 
 def test_a_killed_link_actor_is_replaced(live):
@@ -661,7 +652,7 @@ def test_a_handoff_under_way_is_the_recovery_when_the_old_agent_dies(world):
     assert texts(wire) == ["b"]
     assert receipts(world)[-1].outcome is Outcome.DONE
     assert receipts(world)[-1].ms_without_agent == 1500
-    assert not [name for name in Timer if name in world.actor._timers]
+    assert [name for name in Timer if name in world.actor._timers] == [Timer.STABLE]
 
 
 def test_a_link_that_is_not_ready_in_time_is_given_up(world):

@@ -124,13 +124,13 @@ class Calls(RuleBasedStateMachine):
         self.feed(event)
 
     @precondition(lambda self: self.picks)
-    @rule(data=st.data(), found=st.booleans(), url=st.sampled_from(URLS), trial=st.booleans())
-    def registry(self, data, found, url, trial):
+    @rule(data=st.data(), found=st.booleans(), url=st.sampled_from(URLS))
+    def registry(self, data, found, url):
         generation = data.draw(st.sampled_from(sorted(self.picks)))
         agent, exclude = self.picks.pop(generation)
         if found and url not in exclude:
             self.places.add(generation)
-            self.feed(InstancePicked(generation, Instance(AgentId(agent), url), trial))
+            self.feed(InstancePicked(generation, Instance(AgentId(agent), url)))
         else:
             self.feed(NoInstance(generation, agent, found))
 

@@ -177,9 +177,7 @@ class Registry(Supervised):
         known = list(self.world.agents.get(message.agent_id, ()))
         free = [url for url in known if url not in message.exclude and message.only in {"", url}]
         if free:
-            answer = InstancePicked(
-                message.request, Instance(message.agent_id, free[0]), trial=free[0] in self.world.on_trial
-            )
+            answer = InstancePicked(message.request, Instance(message.agent_id, free[0]))
         else:
             answer = NoInstance(message.request, message.agent_id, bool(known))
         self.send(message.reply_to, answer)
@@ -210,7 +208,6 @@ class World:
         self.agents = {AgentId(name): urls for name, urls in agents.items()}
         self.asked, self.events = [], []
         self.registry_silent = False
-        self.on_trial = set()  # URLs of instances whose breakers wait for a success
         self.dialer, self.relay, self.shelf = Dialer(), Relay(), Shelf()
         self.settings = SessionSettings(**settings)
         clock = self.stage.clock

@@ -20,6 +20,7 @@ from thespian.initmsgs import initializing_messages
 
 from supervisor.system_base import CreationFailed, DeadLetter, Engine, MessageFailed, SlowTurn
 from supervisor.system_base import engine as engine_module
+from supervisor.voidable import Voidable
 
 
 class World:
@@ -407,9 +408,13 @@ def test_wakeups_come_in_due_order_and_not_before(world):
     assert world.engine.wakeups.next_due() is None
 
 
+class Bell(Voidable):
+    number: int
+
+
 def test_a_wakeup_whose_payload_has_become_void_wakes_nobody(world):
-    class Bell:
-        void = False
+    class Lookalike:
+        void = True
 
     class Sleeper(Actor):
         def receiveMessage(self, message, sender):
@@ -419,18 +424,33 @@ def test_a_wakeup_whose_payload_has_become_void_wakes_nobody(world):
                 self.asker = sender
                 self.wakeupAfter(timedelta(milliseconds=10), message)
 
-    bells = [Bell() for _ in range(3)]
+    bells, other = [Bell(number) for number in range(3)], Lookalike()
     sleeper = world.create(Sleeper)
-    world.ask(sleeper, *bells)
+    world.ask(sleeper, *bells, other)
     bells[0].void = bells[2].void = True
     world.advance(0.1)
-    assert world.heard() == [bells[1]]
+    assert world.heard() == [bells[1], other]
     assert world.engine.wakeups.next_due() is None
     bells[1].void = True
     world.ask(sleeper, bells[1])
     assert world.engine.wakeups.next_due() is None
     world.ask(sleeper, ActorExitRequest())
     assert len(world.engine.wakeups) == 0
+
+
+def test_void_wakeups_do_not_pile_up_behind_one_that_is_due_earlier(world):
+    class Sleeper(Actor):
+        def receiveMessage(self, message, sender):
+            self.wakeupAfter(timedelta(seconds=message.number), message)
+
+    sleeper = world.create(Sleeper)
+    world.ask(sleeper, Bell(1))
+    for _ in range(1000):
+        bell = Bell(60)
+        world.ask(sleeper, bell)
+        bell.void = True
+    assert len(world.engine.wakeups._heap) <= 64
+    assert world.engine.wakeups.next_due() == 1
 
 
 def test_what_one_actor_stashes_another_never_answers(world):
