@@ -27,9 +27,10 @@ class Load:
         atexit.register(self._process.kill)  # also where a run breaks off
         self._hear()
 
-    def work(self, relay, work, **order):
-        """Let callers do one kind of work; returns (CPU seconds of the relay, the load's result)."""
+    def work(self, relay, work, settle_s=0.0, **order):
+        """Let callers do one kind of work, so long after they came; returns (CPU seconds of the relay, the result)."""
         with self.callers(relay, work, **order) as begin:
+            time.sleep(settle_s)
             before = relay.cpu_s()
             result = begin()
             return relay.cpu_s() - before, result

@@ -13,7 +13,7 @@ WORK = {
 """Frames, by name: PCM of 20 ms and of 100 ms at 16 kHz, and base64 in JSON."""
 
 
-def cost(load, running, rounds, seconds, callers=50, names=tuple(WORK)):
+def cost(load, running, rounds, seconds, callers=50, names=tuple(WORK), settle_s=0.0):
     """Microseconds of CPU per frame forwarded, as fast as the relay can; an echo is two frames, one each way."""
     found = []
     for name in names:
@@ -22,7 +22,7 @@ def cost(load, running, rounds, seconds, callers=50, names=tuple(WORK)):
         found.append(figures)
         for _ in range(rounds):
             for relay in running:
-                spent, result = load.work(relay, "frames", **order)
+                spent, result = load.work(relay, "frames", settle_s, **order)
                 figures.add(relay.name, spent / result["frames"] * 1e6)
     return found
 
