@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from supervisor.system_base.cell import Cell
 
-Entry = tuple[float, int, "Cell", "timedelta", object]
+Entry = tuple[float, int, "Cell", "timedelta", object, Voidable | None]
+"""When, in which order of asking, whose, after how long, with which payload, and that again if it is voidable."""
 
 _FEW = 64
 """Below this many, entries that nobody waits for are not worth a sweep."""
@@ -37,7 +38,8 @@ class Wakeups:
         """Schedule; equal due times keep the order of asking."""
         self._count += 1
         cell.timers += 1
-        heapq.heappush(self._heap, (due, self._count, cell, period, payload))
+        voidable = payload if isinstance(payload, Voidable) else None
+        heapq.heappush(self._heap, (due, self._count, cell, period, payload, voidable))
         if len(self._heap) > self._sweep_at:
             self._sweep()
 
@@ -51,34 +53,36 @@ class Wakeups:
     def next_due(self) -> float | None:
         """Return when the earliest is due; None when there is none."""
         while self._heap:
-            entry = self._heap[0]
-            if self._is_awaited(entry):
-                return entry[0]
-            heapq.heappop(self._heap)
+            due, _, cell, _, _, voidable = self._heap[0]
+            if cell.timers >= 0 and (voidable is None or not voidable.void):
+                return due
+            self._count_out(heapq.heappop(self._heap)[2])
         return None
 
     def pop_due(self, now: float) -> Iterator[tuple[Cell, timedelta, object]]:
         """Take what is due, in due order."""
         while (due := self.next_due()) is not None and due <= now:
-            _, _, cell, period, payload = heapq.heappop(self._heap)
+            _, _, cell, period, payload, _ = heapq.heappop(self._heap)
             cell.timers -= 1
             yield cell, period, payload
 
     def _sweep(self) -> None:
-        self._heap = [entry for entry in self._heap if self._is_awaited(entry)]
-        heapq.heapify(self._heap)
-        self._sweep_at = max(_FEW, 2 * len(self._heap))
+        awaited = []
+        for entry in self._heap:
+            _, _, cell, _, _, voidable = entry
+            if cell.timers >= 0 and (voidable is None or not voidable.void):
+                awaited.append(entry)
+            else:
+                self._count_out(cell)
+        heapq.heapify(awaited)
+        self._heap = awaited
+        self._sweep_at = max(_FEW, 2 * len(awaited))
 
-    def _is_awaited(self, entry: Entry) -> bool:
-        """Tell; whoever asks lets go of an entry that is not, for it is counted out."""
-        _, _, cell, _, payload = entry
+    def _count_out(self, cell: Cell) -> None:
         if cell.timers < 0:
             self._orphans -= 1
-            return False
-        if isinstance(payload, Voidable) and payload.void:
+        else:
             cell.timers -= 1
-            return False
-        return True
 
     def of(self, cell: Cell) -> list[float]:
         """Return when an actor's pending wakeups are due."""
