@@ -21,7 +21,7 @@ _FEW = 64
 
 
 class Wakeups:
-    """A heap. Adding costs O(log n); entries that nobody waits for are swept whenever it has doubled."""
+    """A heap. Adding costs O(log n). What nobody waits for is swept when it has doubled, or half of it is dead."""
 
     __slots__ = ("_count", "_heap", "_orphans", "_sweep_at")
 
@@ -53,10 +53,9 @@ class Wakeups:
     def next_due(self) -> float | None:
         """Return when the earliest is due; None when there is none."""
         while self._heap:
-            due, _, cell, _, _, voidable = self._heap[0]
-            if cell.timers >= 0 and (voidable is None or not voidable.void):
-                return due
-            self._count_out(heapq.heappop(self._heap)[2])
+            if _is_awaited(self._heap[0]):
+                return self._heap[0][0]
+            self._count_out(heapq.heappop(self._heap))
         return None
 
     def pop_due(self, now: float) -> Iterator[tuple[Cell, timedelta, object]]:
@@ -69,16 +68,16 @@ class Wakeups:
     def _sweep(self) -> None:
         awaited = []
         for entry in self._heap:
-            _, _, cell, _, _, voidable = entry
-            if cell.timers >= 0 and (voidable is None or not voidable.void):
+            if _is_awaited(entry):
                 awaited.append(entry)
             else:
-                self._count_out(cell)
+                self._count_out(entry)
         heapq.heapify(awaited)
         self._heap = awaited
         self._sweep_at = max(_FEW, 2 * len(awaited))
 
-    def _count_out(self, cell: Cell) -> None:
+    def _count_out(self, entry: Entry) -> None:
+        cell = entry[2]
         if cell.timers < 0:
             self._orphans -= 1
         else:
@@ -87,3 +86,8 @@ class Wakeups:
     def of(self, cell: Cell) -> list[float]:
         """Return when an actor's pending wakeups are due."""
         return [entry[0] for entry in self._heap if entry[2] is cell]
+
+
+def _is_awaited(entry: Entry) -> bool:
+    voidable = entry[5]
+    return entry[2].timers >= 0 and (voidable is None or not voidable.void)

@@ -389,17 +389,21 @@ def test_a_name_is_one_actor_until_it_ends(world):
     assert world.create(Echo, name="one") != first
 
 
-def test_wakeups_come_in_due_order_and_not_before(world):
-    class Sleeper(Actor):
-        def receiveMessage(self, message, sender):
-            if isinstance(message, WakeupMessage):
-                self.send(self.asker, message.payload)
-            else:
-                self.asker = sender
-                self.wakeupAfter(timedelta(milliseconds=message), message)
+class Sleeper(Actor):
+    """Asked with (milliseconds, payload), it answers with the payload when it wakes."""
 
+    def receiveMessage(self, message, sender):
+        if isinstance(message, WakeupMessage):
+            self.send(self.asker, message.payload)
+        else:
+            self.asker = sender
+            milliseconds, payload = message
+            self.wakeupAfter(timedelta(milliseconds=milliseconds), payload)
+
+
+def test_wakeups_come_in_due_order_and_not_before(world):
     sleeper = world.create(Sleeper)
-    world.ask(sleeper, 30, 10, 20, 10)
+    world.ask(sleeper, *((milliseconds, milliseconds) for milliseconds in (30, 10, 20, 10)))
     assert world.heard() == []
     world.advance(0.009)
     assert world.heard() == []
@@ -409,45 +413,33 @@ def test_wakeups_come_in_due_order_and_not_before(world):
 
 
 class Bell(Voidable):
-    number: int
+    number: int = 0
 
 
 def test_a_wakeup_whose_payload_has_become_void_wakes_nobody(world):
     class Lookalike:
         void = True
 
-    class Sleeper(Actor):
-        def receiveMessage(self, message, sender):
-            if isinstance(message, WakeupMessage):
-                self.send(self.asker, message.payload)
-            else:
-                self.asker = sender
-                self.wakeupAfter(timedelta(milliseconds=10), message)
-
     bells, other = [Bell(number) for number in range(3)], Lookalike()
     sleeper = world.create(Sleeper)
-    world.ask(sleeper, *bells, other)
+    world.ask(sleeper, *((10, payload) for payload in (*bells, other)))
     bells[0].void = bells[2].void = True
     world.advance(0.1)
     assert world.heard() == [bells[1], other]
     assert world.engine.wakeups.next_due() is None
     bells[1].void = True
-    world.ask(sleeper, bells[1])
+    world.ask(sleeper, (10, bells[1]))
     assert world.engine.wakeups.next_due() is None
     world.ask(sleeper, ActorExitRequest())
     assert len(world.engine.wakeups) == 0
 
 
 def test_void_wakeups_do_not_pile_up_behind_one_that_is_due_earlier(world):
-    class Sleeper(Actor):
-        def receiveMessage(self, message, sender):
-            self.wakeupAfter(timedelta(seconds=message.number), message)
-
     sleeper = world.create(Sleeper)
-    world.ask(sleeper, Bell(1))
+    world.ask(sleeper, (1_000, Bell()))
     for _ in range(1000):
-        bell = Bell(60)
-        world.ask(sleeper, bell)
+        bell = Bell()
+        world.ask(sleeper, (60_000, bell))
         bell.void = True
     assert len(world.engine.wakeups._heap) <= 64
     assert world.engine.wakeups.next_due() == 1
