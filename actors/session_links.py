@@ -149,9 +149,8 @@ def earn(r: Reaction) -> None:
 
 
 def _stable_due(r: Reaction) -> None:
-    """The current link has served for the stable interval, if it is still the one that the timer was for."""
-    current = r.state.current
-    if current is not None and r.moment.now + EARLY_S - current.since >= r.state.settings.healthy_after_s:
+    """The current link has served for the stable interval: each new one begins it anew."""
+    if r.state.current is not None:
         earn(r)
         r.set(returned=0)
         standby.wish(r)

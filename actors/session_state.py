@@ -67,7 +67,6 @@ class Current(Struct, frozen=True):
     generation: Generation
     instance: Instance
     wire: AgentWire
-    since: float
     healthy: bool = False
 
 

@@ -259,7 +259,7 @@ def handle_cut_over(r: Reaction, event: CutOverDone) -> None:
         _finish_swap(
             r,
             swap,
-            Current(event.generation, swap.instance, swap.wire, r.moment.now, healthy=swap.proven),
+            Current(event.generation, swap.instance, swap.wire, healthy=swap.proven),
             event.replayed,
         )
 
@@ -277,6 +277,7 @@ def _finish_swap(r: Reaction, swap: Swap, current: Current, replayed: Replayed) 
     r.set(current=current, agent=swap.target, swap=None, silent_since=None, turns=turns, gate=None)
     remember_agent(r)
     if swap.proven:
+        r.do(CancelTimer(Timer.STABLE))
         r.set(budget=r.state.budget.healthy())
         standby.wish_later(r)
     else:

@@ -330,6 +330,17 @@ def test_the_proof_that_was_waited_for_is_not_that_of_a_later_link(live):
     assert live.state.current.healthy
 
 
+def test_the_stable_interval_of_a_link_that_is_gone_earns_nothing(live):
+    live.stage.advance(live.settings.healthy_after_s - 0.5)
+    live.dialer.behaviour["b1"] = "manual"
+    live.do(live.wire.end, FailureKind.AGENT_LEFT, 1000)
+    live.stage.advance(1)
+    wire = live.dialer.attempts[-1].open()
+    live.do(wire.ready)
+    live.do(wire.end, FailureKind.AGENT_LEFT, 1000)
+    assert live.dialer.urls == ["b1", "b1", "t1"]
+
+
 def test_a_killed_link_actor_is_replaced(live):
     wire = live.wire
     live.ask(KillChild("link-1"))
