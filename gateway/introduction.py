@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
 
 class _Unasked:
     """A socket of which only the descriptor is told."""
 
     __slots__ = ("_descriptor",)
+
+    setsockopt = getsockopt = staticmethod(max)  # leaves all as it is, and answers a number that nobody reads
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -25,33 +28,22 @@ class _Unasked:
         """The descriptor, to which picows writes."""
         return self._descriptor
 
-    def setsockopt(self, *_: object) -> None:
-        """Leave the option as it is."""
-
-    def getsockopt(self, *_: object) -> int:
-        """Answer whatever: nobody reads it."""
-        return 0
-
 
 class _Introduced:
-    """A transport as picows keeps it: the same, but for its socket while it is introduced."""
+    """A transport as picows keeps it: the same, but for what it says of itself while it is introduced."""
 
-    __slots__ = ("_transport", "get_write_buffer_size", "shown", "write")
+    __slots__ = ("_transport", "get_extra_info", "get_write_buffer_size", "write")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self.write = transport.write  # picows keeps these two, for every frame
         self.get_write_buffer_size = transport.get_write_buffer_size
-        self.shown: _Unasked | None = _Unasked(transport.get_extra_info("socket").fileno())
+        descriptor = transport.get_extra_info("socket").fileno()
+        told = {"socket": _Unasked(descriptor), "ssl_object": transport.get_extra_info("ssl_object")}
+        self.get_extra_info: Callable[..., Any] = told.get
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
-
-    def get_extra_info(self, name: str, default: object = None) -> object:
-        """What the transport says; while it is introduced, only what matters."""
-        if self.shown is None or name == "ssl_object":
-            return self._transport.get_extra_info(name, default)
-        return self.shown if name == "socket" else default
 
 
 def introduce(protocol: Any, transport: asyncio.Transport) -> None:
@@ -61,4 +53,4 @@ def introduce(protocol: Any, transport: asyncio.Transport) -> None:
         return
     introduced = _Introduced(transport)
     protocol.connection_made(introduced)
-    introduced.shown = None
+    del introduced.get_extra_info  # from now on it is the transport's
