@@ -50,7 +50,7 @@ from gateway.pulse import Pulse
 from gateway.reach import Reach
 from gateway.reception import Reception
 from gateway.rest import ApiSettings
-from gateway.resume import ResumeTokens
+from gateway.resume import LiveCalls, ResumeTokens
 from gateway.socket_core import SocketLimits
 from gateway.store import MemoryStore, SqliteStore
 from gateway.tracing import Tracing, langfuse, otlp
@@ -142,14 +142,15 @@ class Gateway:
         self.delays = CallMeter.of(None)
         self.objective = DelayObjective(settings.objective_ms, self._directions())
         self.chronicle = Chronicle(self.ports.wall)
-        self.trends = Trends(lambda: len(self.reception.calls), self.chronicle, self._directions())
+        self.calls = LiveCalls(self._resume_tokens())
+        self.trends = Trends(lambda: len(self.calls), self.chronicle, self._directions())
         self.collector = Collector()
         self.pulse = Pulse(self._look)
         self.metrics = Metrics(self.meters, self.base, self.delays, lambda: self.pulse.lag_s, self.ask)
         self.tracing = self._tracing()
         self.boxes = self._boxes()
         self.metrics.add(self.tracing.families)
-        self.drain = Drain(lambda: len(self.reception.calls), self._end_calls, self.ports.now, settings.drain_s)
+        self.drain = Drain(lambda: len(self.calls), self._end_calls, self.ports.now, settings.drain_s)
         self.admission = self._admission()
         self.health = self._health()
         self._documents = MemoryStore(max_documents=settings.store_documents)  # outlives its actor
@@ -157,7 +158,7 @@ class Gateway:
         self._parts = _Parts()
         self._reviving: asyncio.Task[None] | None = None
         self.live = self._live()
-        self._audience = self._told()
+        self.audience = telemetry.Audience(self.tracers())
         self._began_ms = int(self.ports.wall() * 1000)
 
     @property
@@ -189,7 +190,7 @@ class Gateway:
         if parts.runner.server is None:
             raise StartError("the HTTP server did not start")
         parts.reception = self._reception()
-        self.metrics.watch(self.reception.calls)
+        self.metrics.watch(self.calls)
         callbacks = Callbacks(
             http=parts.runner.server,
             on_caller=self._welcome,
@@ -279,22 +280,20 @@ class Gateway:
             return await self.base.ask_async(self._node, message, deadline_s)
         return await self.base.ask_as_async(self._node, partial(ToPath, path, message), deadline_s)
 
-    def _reception(self) -> Reception:
+    def _resume_tokens(self) -> ResumeTokens:
         settings = self.settings
         secret = settings.resume_secret.get_secret_value().encode() if settings.resume_secret else secrets.token_bytes()
-        tokens = ResumeTokens(secret, settings.resume_ttl_s, self.ports.wall)
-        tree = _there(self._parts.tree)
-        reception = Reception(
-            self.base, tree.node, tree.names, self.ports, settings.session, self.observe, tokens, meter=self._meter
+        return ResumeTokens(secret, settings.resume_ttl_s, self.ports.wall)
+
+    def _reception(self) -> Reception:
+        tree, session = _there(self._parts.tree), self.settings.session
+        self.calls.on_gone = self._call_over
+        return Reception(
+            self.base, tree.node, tree.names, self.ports, session, self.audience, self.calls, meter=self._meter
         )
-        reception.calls.on_gone = self._call_over
-        return reception
 
-    def observe(self, session_id: SessionId, event: object) -> None:
-        """Pass one event of a session on to all who keep, count or show it."""
-        self._audience(session_id, event)
-
-    def _told(self) -> telemetry.Audience:
+    def tracers(self) -> list[tuple[Tracer, frozenset[type]]]:
+        """All who keep, count or show what happens to sessions, each with the events that it wants."""
         tracers: list[tuple[Tracer, frozenset[type]]] = [
             (telemetry.trace, telemetry.LOGGED),
             (self.meters.observe, self.meters.wants),
@@ -305,13 +304,13 @@ class Gateway:
         ]
         if self.history is not None:
             tracers.append((self.history.observe, self.history.wants))
-        return telemetry.Audience(tracers)
+        return tracers
 
     def _look(self) -> None:
         """Every five seconds."""
         self.objective.look()
         self.trends.look()
-        self.collector.look(len(self.reception.calls))
+        self.collector.look(len(self.calls))
 
     def _directions(self) -> list[Delays]:
         return [delays for _, delays in self.delays.directions()]
@@ -324,7 +323,7 @@ class Gateway:
     def _totals(self) -> dict[str, object]:
         """Tell how the whole is, for the console."""
         return {
-            "calls": len(self.reception.calls),
+            "calls": len(self.calls),
             "max_calls": self.settings.max_sessions,
             "started": self.chronicle.started,
             "failed": self.chronicle.failed,
@@ -346,7 +345,7 @@ class Gateway:
         """How the process is, in a few figures."""
         return {
             "status": "running",
-            "sessions": len(self.reception.calls),
+            "sessions": len(self.calls),
             "connections": _there(self._parts.door).open_sockets,
             "actors": self.base.statistics()["actors"],
             "uptime_s": round(self.ports.now() - self._started),
@@ -375,11 +374,11 @@ class Gateway:
 
     async def _end_calls(self) -> None:
         """Tell every live call to come back elsewhere, and wait for their ends."""
-        for session_id in self.reception.calls.ids():
+        for session_id in self.calls.ids():
             self.base.tell(self._node, ToPath(SESSIONS_PATH, TerminateChild(session_id), self._node))
         with suppress(TimeoutError):
             async with asyncio.timeout(self.settings.stop_s):
-                while len(self.reception.calls):  # noqa: ASYNC110 - actors set no event of the loop
+                while len(self.calls):  # noqa: ASYNC110 - actors set no event of the loop
                     await asyncio.sleep(STOP_POLL_S)
 
     def _meter(self, session_id: SessionId) -> CallMeter:
@@ -407,12 +406,12 @@ class Gateway:
         return BlackBoxes(folder, settings.blackbox_files, ports.now, ports.wall, later, words=settings.blackbox_words)
 
     def _full(self) -> str:
-        return "the gateway is full" if len(self.reception.calls) >= self.settings.max_sessions else ""
+        return "the gateway is full" if len(self.calls) >= self.settings.max_sessions else ""
 
     def _health(self) -> Health:
         health = Health(
             alive=lambda: self.base.statistics()["actors"] > 0,
-            load=lambda: (len(self.reception.calls), self.settings.max_sessions),
+            load=lambda: (len(self.calls), self.settings.max_sessions),
             ask=self.ask,
         )
         health.add("drain", self.drain.why_not)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import parse_qs
@@ -128,7 +129,7 @@ class FrontDoor:
     async def start(self, host: str, port: int) -> None:
         """Listen."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Head(self), host, port, start_serving=False)
+        self._server = await loop.create_server(partial(_Head, self), host, port, start_serving=False)
         for listening in self._server.sockets:
             bound_reads(listening, self.limits)
         await self._server.start_serving()
@@ -156,7 +157,9 @@ class FrontDoor:
     def take_in(self, head: _Head) -> None:
         """A connection has come; where too many say nothing, the oldest of whoever has the most make room."""
         self.heads[head] = None
-        heads = list(self.heads) if len(self.heads) > MAX_HEADS else []
+        if len(self.heads) <= MAX_HEADS:
+            return
+        heads = list(self.heads)
         for place in surplus([waiting.remote for waiting in heads], MAX_HEADS):
             heads[place].drop()
             del self.heads[heads[place]]
@@ -222,7 +225,7 @@ class _Head(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
+        self._transport = transport  # type: ignore[assignment]  # of a stream
         self._timer = asyncio.get_running_loop().call_later(self._door.head_s, self.drop)
         self._door.take_in(self)
 
@@ -272,7 +275,7 @@ class _Head(asyncio.Protocol):
 
     def _websocket(self, head: RequestHead) -> asyncio.BaseProtocol:
         limits, client = self._door.limits, _CallerSocket(self._door, head)
-        protocol = WSProtocol(
+        protocol: asyncio.BaseProtocol = WSProtocol(  # picows gives it no type
             None,
             None,
             False,  # noqa: FBT003 - positional in picows
@@ -289,7 +292,7 @@ class _Head(asyncio.Protocol):
             None,
             limits.read_buffer_bytes,
         )
-        return cast("asyncio.BaseProtocol", protocol)
+        return protocol
 
     def _give_to(self, protocol: asyncio.BaseProtocol) -> None:
         transport, data = self._transport, bytes(self._data)

@@ -17,7 +17,7 @@ from actors.topology import SESSIONS_PATH, STORE_PATH, session_spec
 from actors.verdict import Verdict
 from gateway.close_codes import TO_CALLER
 from gateway.relay import CallerRelay, Ended
-from gateway.resume import Claim, Elsewhere, Live, LiveCalls, ResumeTokens, Taken, Void
+from gateway.resume import Claim, Elsewhere, Live, LiveCalls, Taken, Void
 from gateway.stash import Stash
 from supervisor.messages import ChildRefused, ChildStarted, Forwarded, NoSuchChild, StartChild, ToPath
 
@@ -58,11 +58,11 @@ class Reception:
         ports: Ports,
         settings: SessionSettings,
         tracer: Tracer,
-        tokens: ResumeTokens,
+        calls: LiveCalls,
         stash: Callable[[], Stash] = Stash,
         meter: Callable[[SessionId], CallMeter | None] = lambda _: None,
     ) -> None:
-        self.calls = LiveCalls(tokens)
+        self.calls = calls
         self._meter = meter
         self._base = base
         self._node = node
@@ -70,7 +70,7 @@ class Reception:
         self._ports = ports
         self._settings = settings
         self._tracer = tracer
-        self._tokens = tokens if settings.park_s > 0 else None
+        self._tokens = calls.tokens if settings.park_s > 0 else None
         self._stash = stash
         self._starting: dict[SessionId, _Start] = {}
         self._loop = asyncio.get_running_loop()

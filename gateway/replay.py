@@ -36,11 +36,13 @@ from gateway.replay_script import (
     script_of,
 )
 from gateway.stand_in import StandIn, standing_in
+from gateway.telemetry import EVERY
 from supervisor.messages import KillChild
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from actors.ports import Tracer
     from gateway.replay_script import Step
 
 ENDS_OTHERWISE, BAD_USAGE, NO_CONNECTION = 1, 2, 3
@@ -64,8 +66,11 @@ class _Watched(Gateway):
         """The agent and the URL that were dialled last."""
         self.swaps = 0
 
-    def observe(self, session_id: SessionId, event: object) -> None:
-        super().observe(session_id, event)
+    def tracers(self) -> list[tuple[Tracer, frozenset[type]]]:
+        """Those of every gateway, and this one."""
+        return [*super().tracers(), (self._watch, EVERY)]
+
+    def _watch(self, session_id: SessionId, event: object) -> None:  # noqa: ARG002 - there is one
         self.recorder.note(event)
         match event:
             case LinkDialled(agent_id=agent, url=url, generation=generation):
@@ -138,7 +143,7 @@ async def play(script: Script, real: Mapping[str, list[str]]) -> tuple[Ending, l
                 async with ReplayCaller(f"ws://127.0.0.1:{gateway.port}/sonic") as caller:
                     stage = _Stage(caller, gateway, agents, urls)
                     await _perform(stage, script)
-                await _until(lambda: not len(gateway.reception.calls), script.away_s + MARGIN_S)
+                await _until(lambda: not len(gateway.calls), script.away_s + MARGIN_S)
                 ending = gateway.ending()
             finally:
                 await gateway.stop()
@@ -229,7 +234,7 @@ def _other_place(stage: _Stage, target: str) -> str:
 
 
 def _cut(stage: _Stage, generation: int) -> bool:
-    relay = stage.gateway.reception.calls.get(stage.caller.session_id) if stage.gateway is not None else None
+    relay = stage.gateway.calls.get(stage.caller.session_id) if stage.gateway is not None else None
     return relay is not None and relay.cut(generation)
 
 

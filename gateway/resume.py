@@ -105,7 +105,7 @@ class LiveCalls:
     """The calls of this process, from the opening of the first socket until the session has ended."""
 
     def __init__(self, tokens: ResumeTokens) -> None:
-        self._tokens = tokens
+        self.tokens = tokens
         self._relays: dict[SessionId, CallerRelay] = {}
         self._ended: OrderedDict[SessionId, Ended] = OrderedDict()
         self.on_gone: Callable[[CallerRelay], None] = lambda relay: None  # noqa: ARG005
@@ -135,10 +135,10 @@ class LiveCalls:
         An old token is good again while nobody is connected: the answer to the newer claim may have been lost. For a
         call that is here no token expires: it may last longer, and the wall clock may be set.
         """
-        claim = self._tokens.read_expired(token)
+        claim = self.tokens.read_expired(token)
         relay = None if claim is None else self._relays.get(claim.session_id)
         if claim is None or relay is None:
-            valid = self._tokens.read(token)
+            valid = self.tokens.read(token)
             return Void() if valid is None else Elsewhere(valid)
         return Taken() if relay.claim != claim.number and relay.is_connected else Live(relay, claim.number)
 

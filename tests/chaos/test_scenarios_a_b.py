@@ -29,7 +29,7 @@ async def test_a2_a_caller_who_leaves_before_his_agent_is_introduced_ends_nothin
         triage.ready.clear()
         async with calling(gateway):
             await eventually(lambda: triage.heard)
-        await eventually(lambda: not gateway.reception.calls.ids())
+        await eventually(lambda: not gateway.calls.ids())
         triage.ready.set()
         async with calling(gateway) as caller:
             assert await caller.ask("hello") == "triage heard hello"

@@ -134,7 +134,7 @@ async def test_an_operator_finds_a_call_sees_it_fail_over_and_moves_it(tmp_path)
         await page.click("#tab-life")
         await page.click("#detail .actions button")
         offered = await page.run("return [...document.querySelectorAll('#dialog-field option')].map((o) => o.value)")
-        serving = gateway.reception.calls.get(session_id)._instance.url
+        serving = gateway.calls.get(session_id)._instance.url
         (first,) = (agent for agent in (one, two) if agent.url != serving)
         assert offered == ["banking", f"banking {banking.url}", f"triage {first.url}"]
         await page.run("document.getElementById('dialog-field').value = arguments[0]", f"triage {first.url}")

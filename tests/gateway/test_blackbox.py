@@ -221,7 +221,7 @@ async def test_a_chaos_kill_leaves_a_file_and_one_may_be_asked_for(rest, tmp_pat
             await eventually(lambda: agent.opened == 2)
             await socket.send(json.dumps({"type": "text_input", "text": "still there?"}))
             await until(socket, said)
-        await eventually(lambda: not len(gateway.reception.calls))
+        await eventually(lambda: not len(gateway.calls))
         assert (await rest.post("/admin/sessions/nobody/blackbox"))[0] == 404
     await asyncio.to_thread(gateway.boxes.stop)
     documents = {read_file(path)["reason"]: read_file(path) for path in (tmp_path / "blackbox").iterdir()}

@@ -251,4 +251,4 @@ async def test_upgrades_that_fail_are_not_counted(gateway):
             async with asyncio.timeout(PATIENCE_S):
                 assert b" 101 " not in (await reader.read()).split(b"\r\n")[0]
             writer.close()
-    assert len(gateway.reception.calls) == 0
+    assert len(gateway.calls) == 0

@@ -124,7 +124,7 @@ async def test_a_flood_of_texts_is_1008_and_leaves_no_call_waiting(rest) -> None
     assert ended.value.rcvd is not None
     assert ended.value.rcvd.code == 1008
     async with asyncio.timeout(PATIENCE_S):
-        while len(rest.gateway.reception.calls):  # noqa: ASYNC110 - actors set no event of the loop
+        while len(rest.gateway.calls):  # noqa: ASYNC110 - actors set no event of the loop
             await asyncio.sleep(0.001)
 
 
@@ -532,5 +532,5 @@ async def test_frames_without_content_fill_nothing(rest, kind: int) -> None:
             await caller.send(b"" if kind == BINARY else "")
         await caller.send('{"type":"ping"}')
         await until(caller, lambda message: message["type"] == "pong")
-        stash = rest.gateway.reception.calls.get(session)._stash
+        stash = rest.gateway.calls.get(session)._stash
         assert len(stash._audio or ()) <= stash.max_frames

@@ -48,7 +48,7 @@ async def test_a_call_is_counted_while_it_lasts_and_stays_counted(gateway):
             session_id = (await until(socket, lambda message: message["type"] == "connected"))["sessionId"]
             await talk(gateway, socket)
             during = await scrape(gateway)
-        await eventually(lambda: not len(gateway.reception.calls))
+        await eventually(lambda: not len(gateway.calls))
         after = await scrape(gateway)
     assert during["understudy_sessions", ("state", "live")] == 1
     assert during["understudy_sessions_started_total", ("kind", "new")] == 1
@@ -168,7 +168,7 @@ async def test_many_scrapes_during_many_ends_never_go_back(gateway):
 
         watching = asyncio.create_task(watch())
         await asyncio.gather(*(caller() for _ in range(20)))
-        await eventually(lambda: not len(gateway.reception.calls))
+        await eventually(lambda: not len(gateway.calls))
         assert not watching.done()
         watching.cancel()
         assert (await scrape(gateway))["understudy_frames_total", ("direction", "to_agent")] == 20 * 5

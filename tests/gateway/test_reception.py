@@ -61,11 +61,11 @@ async def closed(socket):
 
 
 def relay_of(gateway, hello):
-    return gateway.reception.calls.get(hello["sessionId"])
+    return gateway.calls.get(hello["sessionId"])
 
 
 async def test_who_leaves_before_his_session_begins_finds_it_when_he_is_back(bank):
-    calls, held = bank.reception.calls, Held(bank.base)
+    calls, held = bank.calls, Held(bank.base)
     bank.reception._base = held
     async with dial(bank) as first:
         hello = await until(first, connected)
@@ -85,18 +85,18 @@ async def test_who_leaves_before_his_session_begins_finds_it_when_he_is_back(ban
 async def test_who_comes_back_to_a_session_that_is_just_over_is_told_to_come_again(bank):
     async with dial(bank) as first:
         hello = await until(first, connected)
-        relay = bank.reception.calls.get(hello["sessionId"])
+        relay = bank.calls.get(hello["sessionId"])
         await eventually(lambda: relay.is_attached)
         relay.release()
         assert await closed(first) == 1012
-        assert bank.reception.calls.get(hello["sessionId"]) is None
+        assert bank.calls.get(hello["sessionId"]) is None
 
 
 async def test_who_comes_back_while_the_session_before_is_on_its_way_out_gets_the_next_one(bank):
     async with dial(bank) as first:
         hello = await until(first, connected)
         await ask(first, "one")
-        bank.reception.calls._forget(bank.reception.calls.get(hello["sessionId"]))
+        bank.calls._forget(bank.reception.calls.get(hello["sessionId"]))
         async with dial(bank, hello["resumeToken"]) as second:
             await until(second, connected)
             await second.send(json.dumps({"type": "text_input", "text": "two"}))
@@ -111,7 +111,7 @@ async def test_who_gets_no_session_is_not_left_waiting_for_ever(bank, monkeypatc
     bank.reception._base = Held(bank.base)
     async with dial(bank) as socket:
         assert await closed(socket) == 1012
-    assert not bank.reception.calls.ids()
+    assert not bank.calls.ids()
 
 
 async def test_a_session_whose_start_was_lost_is_asked_for_again(bank, monkeypatch):
@@ -135,7 +135,7 @@ async def test_who_is_refused_a_session_is_told_and_forgotten(bank, lost):
         answer = NoSuchChild(SESSIONS_PATH, start) if lost else ChildRefused(start.spec.id, "max_children")
         bank.base.tell(asked.sender, answer)
         assert await closed(socket) == TO_CALLER[Verdict.REFUSED].code
-    assert not bank.reception.calls.ids()
+    assert not bank.calls.ids()
     assert not bank.reception._starting
 
 

@@ -121,7 +121,7 @@ async def recorded(gateway, tmp_path):
             await eventually(lambda: banking.opened == 3)
             await socket.send(json.dumps({"type": "text_input", "text": "and now?"}))
             await until(socket, said)
-        await eventually(lambda: not len(gateway.reception.calls))
+        await eventually(lambda: not len(gateway.calls))
     await asyncio.to_thread(gateway.boxes.stop)
     (path,) = (tmp_path / "blackbox").iterdir()
     return path

@@ -46,7 +46,7 @@ def test_for_a_call_that_is_here_no_token_expires():
     wall = iter((1000.0, 9000.0, 9000.0, 9000.0))
     calls = LiveCalls(ResumeTokens(b"s", 60, lambda: next(wall)))
     relay = SimpleNamespace(session_id=SESSION, claim=0, is_connected=True)
-    token = calls._tokens.issue(SESSION, 0)
+    token = calls.tokens.issue(SESSION, 0)
     assert calls.find(token) == Void()
     calls.add(relay)
     assert calls.find(token) == Live(relay, 0)
@@ -114,7 +114,7 @@ async def test_a_lost_connection_is_taken_up_in_the_same_session_with_what_was_m
             await until(first, said)
             agent.mute = True
             first.transport.abort()
-        session = gateway.reception.calls.get(hello["sessionId"])
+        session = gateway.calls.get(hello["sessionId"])
         await eventually(lambda: not session.is_connected)
         (link,) = agent.sockets
         await link.send(json.dumps({"type": "transcript", "role": "assistant", "text": "missed", "isFinal": True}))
@@ -211,9 +211,9 @@ async def test_who_never_got_the_greeting_of_a_call_that_was_taken_up_gets_it_ag
             await ask(caller, "one")
             await until(caller, said)
         lost = await dial(second, hello["resumeToken"], seen=4)
-        await eventually(lambda: len(second.reception.calls) == 1)
+        await eventually(lambda: len(second.calls) == 1)
         lost.transport.abort()
-        (relay,) = second.reception.calls
+        (relay,) = second.calls
         await eventually(lambda: not relay.is_connected)
         async with dial(second, hello["resumeToken"], seen=4) as again:
             greeting = await until(again, connected)
@@ -235,16 +235,16 @@ async def test_who_takes_up_a_crashed_call_knows_which_texts_were_taken():
                 await until(first, said)
             first.transport.abort()
         session = hello["sessionId"]
-        await eventually(lambda: not gateway.reception.calls.get(session).is_connected)
+        await eventually(lambda: not gateway.calls.get(session).is_connected)
         await gateway.ask(SESSIONS_PATH, KillChild(session), 0.0)
-        await eventually(lambda: not len(gateway.reception.calls))
+        await eventually(lambda: not len(gateway.calls))
         async with dial(gateway, hello["resumeToken"]) as second:
             again = await until(second, connected)
             assert (again["resumed"], again["received"]) == (True, 2)
             await ask(second, "three")
             await until(second, said)
             second.transport.abort()
-        await eventually(lambda: not gateway.reception.calls.get(session).is_connected)
+        await eventually(lambda: not gateway.calls.get(session).is_connected)
         async with dial(gateway, again["resumeToken"]) as third:
             assert (await until(third, connected))["received"] == 3
 
@@ -252,8 +252,8 @@ async def test_who_takes_up_a_crashed_call_knows_which_texts_were_taken():
 async def kill_elsewhere(gateway, session):
     """Crash a session as if another gateway had had it: this one knows nothing of its end by itself."""
     await gateway.ask(SESSIONS_PATH, KillChild(session), 0.0)
-    await eventually(lambda: not len(gateway.reception.calls))
-    gateway.reception.calls._ended.clear()
+    await eventually(lambda: not len(gateway.calls))
+    gateway.calls._ended.clear()
 
 
 async def test_a_crashed_call_is_taken_up_where_it_was_though_the_store_has_lost_it():
@@ -264,7 +264,7 @@ async def test_a_crashed_call_is_taken_up_where_it_was_though_the_store_has_lost
             await ask(first, "one")
             await until(first, said)
             await gateway.ask(SESSIONS_PATH, KillChild(hello["sessionId"]), 0.0)
-            await eventually(lambda: not len(gateway.reception.calls))
+            await eventually(lambda: not len(gateway.calls))
         lost = DeleteDocument("calls", hello["sessionId"])
         gateway.base.tell(gateway._node, ToPath(STORE_PATH, lost, gateway._node))
         async with dial(gateway, hello["resumeToken"]) as again:
@@ -284,7 +284,7 @@ async def test_a_call_that_was_ended_for_good_is_not_taken_up():
             await until(first, said)
             await gateway.ask(SESSIONS_PATH, ToChild(hello["sessionId"], EndCall()), 0.0)
             await first.wait_closed()
-        await eventually(lambda: not len(gateway.reception.calls))
+        await eventually(lambda: not len(gateway.calls))
         async with dial(gateway, hello["resumeToken"]) as again:
             assert "resumed" not in await until(again, connected)
 
@@ -300,7 +300,7 @@ async def test_who_missed_the_greeting_that_began_a_new_count_is_not_told_of_tha
             await kill_elsewhere(gateway, hello["sessionId"])
             gateway.base.tell(gateway._node, ToPath(STORE_PATH, bare, gateway._node))
         missed = await dial(gateway, hello["resumeToken"])  # he reads none of it
-        await eventually(lambda: any(relay.is_attached for relay in gateway.reception.calls))
+        await eventually(lambda: any(relay.is_attached for relay in gateway.calls))
         await kill_elsewhere(gateway, hello["sessionId"])
         assert "received" not in await until(missed, connected)
         async with dial(gateway, hello["resumeToken"]) as third:
@@ -326,7 +326,7 @@ async def test_without_a_window_nobody_is_given_a_token():
         assert "resumeToken" not in await until(socket, connected)
         await socket.close()
         async with asyncio.timeout(PATIENCE_S):
-            await eventually(lambda: len(gateway.reception.calls) == 0)
+            await eventually(lambda: len(gateway.calls) == 0)
 
 
 async def test_who_comes_back_finds_his_place_in_a_full_gateway_that_is_drained_and_the_others_do_not():

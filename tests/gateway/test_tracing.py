@@ -127,7 +127,7 @@ async def test_a_call_with_a_handoff_and_a_failover_is_one_trace(tmp_path):
             await eventually(lambda: len(one.inits) + len(two.inits) == 2)
             await socket.send(json.dumps({"type": "text_input", "text": "still there?"}))
             await until(socket, said)
-        await eventually(lambda: not len(gateway.reception.calls))
+        await eventually(lambda: not len(gateway.calls))
     (root,) = receiver.named("session")
     assert receiver.paths[0] == "/v1/traces"
     assert {span.trace_id.hex() for span in receiver.spans} == {trace_id(session_id)} == {session_id.replace("-", "")}
@@ -165,7 +165,7 @@ async def test_langfuse_keys_alone_send_there_and_the_headers_of_another_receive
             async with call(gateway) as socket:
                 await socket.send(json.dumps({"type": "text_input", "text": "hello"}))
                 await until(socket, said)
-            await eventually(lambda: not len(gateway.reception.calls))
+            await eventually(lambda: not len(gateway.calls))
     assert receiver.paths[0] == "/api/public/otel/v1/traces"
     assert receiver.headers[0]["Authorization"] == "Basic " + base64.b64encode(b"pk:sk").decode()
     assert "x-secret" not in receiver.headers[0]

@@ -98,7 +98,7 @@ class World:
         self.keepalive = Keepalive(LIMITS)
         self.store = MemoryStore(self.clock.now)
         self.calls = LiveCalls(ResumeTokens(b"simulated", 3600, self.clock.now))
-        self.tokens = self.calls._tokens
+        self.tokens = self.calls.tokens
         self.callers = [Caller(self, number) for number in range(callers)]
         park_s, linger_s = self.random.choice((5.0, 60.0)), self.random.choice((0.5, 10.0))
         standby = self.random.random() < STANDBYS
