@@ -56,6 +56,7 @@ _DURATIONS = {
 """How long a link waits for each, in seconds, out of the settings."""
 
 DEADLINE = "deadline"
+_HEARD = frozenset({WireOpened, WireRefused, WireText, WireClosed, CloseLink})
 
 
 class Inlet:
@@ -105,13 +106,10 @@ class AgentLink(Supervised):
         self.dialling: Dialling | None = None
         self._react(Begin())
 
-    def handle(self, message: object, sender: ActorAddress) -> None:  # noqa: ARG002 - the parent and the wire only
+    def handle(self, message: Any, sender: ActorAddress) -> None:  # noqa: ARG002 - the parent and the wire only
         """Feed what the wire or the session says to the machine."""
-        match message:
-            case WireOpened() | WireRefused() | WireText() | WireClosed() | CloseLink():
-                self._react(message)
-            case _:
-                pass  # nobody else knows this address; a bounced message is void
+        if type(message) in _HEARD:  # nobody else knows this address; a bounced message is void
+            self._react(message)
 
     def handle_timer(self, name: Hashable) -> None:  # noqa: ARG002 - there is one
         """Feed the deadline to the machine."""

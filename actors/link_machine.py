@@ -13,7 +13,7 @@ Each state has one deadline, and the next state's replaces it, as OTP's state ti
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias, assert_never
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from msgspec import Struct
 
@@ -34,6 +34,8 @@ from actors.link_end import FailureKind, LinkEnd, Phase
 from actors.messages import CloseLink, WireClosed, WireOpened, WireRefused, WireText
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from actors.ports import AgentWire
 
 READY_TYPES = frozenset({"connected", "session_ack", "session_start", "metadata"})
@@ -81,19 +83,7 @@ Reaction: TypeAlias = tuple[LinkState, tuple[LinkEffect, ...]]
 
 def step(state: LinkState, event: LinkEvent) -> Reaction:
     """React to one event; what a state does not know has no effect."""
-    match state:
-        case Dialling():
-            return _dialling(state, event)
-        case Initialising():
-            return _initialising(state, event)
-        case Live():
-            return _live(state, event)
-        case Closing():
-            return _closing(state, event)
-        case Ended():
-            return state, (AbortWire(event.wire),) if isinstance(event, WireOpened) else ()
-        case _:
-            assert_never(state)
+    return _STEPS[type(state)](state, event)
 
 
 def _dialling(state: Dialling, event: LinkEvent) -> Reaction:
@@ -150,3 +140,17 @@ def _closing(state: Closing, event: LinkEvent) -> Reaction:
             return Ended(), (AbortWire(state.wire), EndLink())
         case _:
             return state, ()
+
+
+def _ended(state: Ended, event: LinkEvent) -> Reaction:
+    return state, (AbortWire(event.wire),) if isinstance(event, WireOpened) else ()
+
+
+_STEPS: Final[dict[type[LinkState], Callable[[Any, LinkEvent], Reaction]]] = {
+    Dialling: _dialling,
+    Initialising: _initialising,
+    Live: _live,
+    Closing: _closing,
+    Ended: _ended,
+}
+"""A look-up, as in the session's machine: `match` asks each case in turn."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from sys import intern
-from typing import TYPE_CHECKING, Any, ClassVar, assert_never, cast
+from typing import TYPE_CHECKING, Any, ClassVar, assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -117,14 +117,14 @@ class SessionActor(Parent):
             self._react(TakenUp())
         args.relay.attach(partial(args.ports.tell, self.myAddress))
 
-    def handle(self, message: object, sender: ActorAddress) -> None:
+    def handle(self, message: Any, sender: ActorAddress) -> None:
         """Feed what the caller, the agent, the links and the tree say to the machine."""
         kind = type(message)
         if kind in _FROM_RELAY:
-            self._react(cast("SessionInput", message))
+            self._react(message)
             self.args.relay.heard()
         elif kind in _FROM_TREE:
-            self._react(cast("SessionInput", message))
+            self._react(message)
         elif isinstance(message, ReadMemory | PatchMemory | TransferCall | EndCall):
             self._ask(message, sender)
 
@@ -264,7 +264,7 @@ class SessionActor(Parent):
             self.send(asker, message)
 
     def _trace(self, event: SessionEvent) -> None:
-        if isinstance(event, SessionEnded):
+        if type(event) is SessionEnded:
             event = replace(event, counters=self.args.relay.counters())
         self.args.tracer(self.args.session_id, event)
 

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from enum import Enum, auto
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from picows import WSAutoPingStrategy, WSHandshakeError
@@ -216,16 +216,16 @@ class Attempt(asyncio.BaseProtocol):  # not a `Protocol`: uvloop keeps whose `da
         else:
             self.task.cancel()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # of a stream
         """Bound what is read, then leave the connection to picows."""
-        self._connection = connection = cast("asyncio.Transport", transport)
+        self._connection = transport
         if self._deliver is None:  # given up, which the task has yet to hear
-            connection.abort()
+            transport.abort()
             return
-        bound_reads(connection.get_extra_info("socket"), self._dialer.limits)
+        bound_reads(transport.get_extra_info("socket"), self._dialer.limits)
         self._upgrade = upgrade = self._protocol()
-        connection.set_protocol(upgrade)
-        introduce(upgrade, connection)
+        transport.set_protocol(upgrade)
+        introduce(upgrade, transport)
 
     def _tell(self, event: WireEvent) -> None:
         if self._deliver is not None:

@@ -67,7 +67,6 @@ if TYPE_CHECKING:
     from thespian.actors import ActorAddress
 
     from actors.ids import SessionId
-    from actors.ports import Tracer
     from gateway.client_socket import ClientSocket
     from gateway.config import Settings
     from gateway.delay import Delays
@@ -158,7 +157,7 @@ class Gateway:
         self._parts = _Parts()
         self._reviving: asyncio.Task[None] | None = None
         self.live = self._live()
-        self.audience = telemetry.Audience(self.tracers())
+        self.audience = telemetry.Audience(self.observers())
         self._began_ms = int(self.ports.wall() * 1000)
 
     @property
@@ -239,7 +238,8 @@ class Gateway:
         spec, names, given_up = node_spec(self._node_args()), Names(), asyncio.Event()
         node = self.system.createActor(spec.actor)
         ended = telemetry.WhenEnded(NODE, given_up.set)
-        sinks = (telemetry.SupervisionLog(), self.meters, self.chronicle, self.live, ended)
+        log = telemetry.SupervisionLog(debug=self.settings.log_level in {"TRACE", "DEBUG"})
+        sinks = (log, self.meters, self.chronicle, self.live, ended)
         start = Start(NODE, NODE, 1, spec.args, Runtime(sink=telemetry.Sinks(sinks), names=names))
         answer = await self.base.ask_async(node, start, START_S)
         if not isinstance(answer, Started):
@@ -289,22 +289,22 @@ class Gateway:
         tree, session = _there(self._parts.tree), self.settings.session
         self.calls.on_gone = self._call_over
         return Reception(
-            self.base, tree.node, tree.names, self.ports, session, self.audience, self.calls, meter=self._meter
+            self.base, tree.node, tree.names, self.ports, session, self.audience.observe, self.calls, meter=self._meter
         )
 
-    def tracers(self) -> list[tuple[Tracer, frozenset[type]]]:
-        """All who keep, count or show what happens to sessions, each with the events that it wants."""
-        tracers: list[tuple[Tracer, frozenset[type]]] = [
-            (telemetry.trace, telemetry.LOGGED),
-            (self.meters.observe, self.meters.wants),
-            (self.tracing.observe, self.tracing.wants),
-            (self.boxes.observe, telemetry.EVERY),
-            (self.chronicle.observe, telemetry.EVERY),
-            (self.live.observe, self.live.wants),
+    def observers(self) -> list[telemetry.Observers]:
+        """All who keep, count or show what happens to sessions."""
+        observers = [
+            telemetry.LOG,
+            self.meters.observers,
+            self.tracing.observers,
+            dict.fromkeys(telemetry.EVERY, self.boxes.observe),
+            dict.fromkeys(telemetry.EVERY, self.chronicle.observe),
+            dict.fromkeys(self.live.wants, self.live.observe),
         ]
         if self.history is not None:
-            tracers.append((self.history.observe, self.history.wants))
-        return tracers
+            observers.append(self.history.observers)
+        return observers
 
     def _look(self) -> None:
         """Every five seconds."""

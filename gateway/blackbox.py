@@ -293,10 +293,10 @@ class BlackBoxes:
 
 def _wrong(event: object) -> str:
     match event:
+        case SwapEnded(receipt=receipt):
+            return f"swap {receipt.reason.value} {receipt.outcome.value}" if receipt.outcome in _BAD_SWAPS else ""
         case LinkLost(cause=Fault.CRASHED | Fault.KILLED as cause):
             return f"link {cause}"
-        case SwapEnded(receipt=receipt) if receipt.outcome in _BAD_SWAPS:
-            return f"swap {receipt.reason.value} {receipt.outcome.value}"
         case SessionEnded(verdict=Verdict.OUR_BUG):
             return "session ended by our bug"
         case _:

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 FIRST_STEPS, LAST_STEPS = 8, 120  # of one call: how it began is kept, whatever comes later
 MAX_ENDED: Final = 500  # calls that are over and can still be looked at
 RECENT: Final = 60  # of all calls and actors together
-_COUNTED: Final = frozenset({SessionBegan, LinkLost, SwapEnded, SessionEnded})
 _ENDED_WELL: Final = frozenset({Verdict.CALLER_LEFT, Verdict.SWAPPED, Verdict.SHUTDOWN, Verdict.ENDED_BY_OPERATOR})
 
 
@@ -95,8 +94,9 @@ class Chronicle:
         at_ms = int(self._wall() * 1000)
         kind = type(event)
         if kind is SessionBegan:  # perhaps with a call that another session had
+            self.started += 1
             self._live[session_id] = self._ended.pop(session_id, Story(at_ms))
-        story = self.story(session_id)
+        story = self._live.get(session_id) or self._ended.get(session_id)
         if story is None:
             return
         if kind is TranscriptLine:
@@ -104,8 +104,10 @@ class Chronicle:
             return
         story.note(at_ms, event)
         self._recent.append((at_ms, event))
-        if kind in _COUNTED:
-            self._count(event)
+        if kind is SwapEnded:
+            self.swapped += 1
+        elif kind is LinkLost or (type(event) is SessionEnded and event.verdict not in _ENDED_WELL):
+            self.failed += 1
 
     def emit(self, event: SupervisionEvent) -> None:
         """Keep what happened to one of the fixed actors."""
@@ -146,17 +148,6 @@ class Chronicle:
 
     def _of(self, path: str) -> Past:
         return self._past.setdefault(path, Past())
-
-    def _count(self, event: object) -> None:
-        match event:
-            case SessionBegan():
-                self.started += 1
-            case LinkLost():
-                self.failed += 1
-            case SwapEnded():
-                self.swapped += 1
-            case SessionEnded(verdict=verdict) if verdict not in _ENDED_WELL:
-                self.failed += 1
 
 
 def steps_of(noted: Iterable[tuple[int, object]]) -> list[Step]:

@@ -51,8 +51,8 @@ class ClientSocket(SocketCore):
 
     def on_text(self, data: bytes) -> None:
         """Pass on."""
-        if self.sink is not None:
-            self.sink.on_caller_text(data)
+        if self._sink is not None:
+            self._sink.on_caller_text(data)
 
     def on_end(self, cause: Cause, code: int, reason: str) -> None:  # noqa: ARG002
         """Tell the sink and let it go."""
@@ -62,5 +62,5 @@ class ClientSocket(SocketCore):
 
     def on_write_paused(self, paused: bool) -> None:  # noqa: FBT001
         """Push back on the agent."""
-        if self.sink is not None:
-            self.sink.on_caller_slow(paused)
+        if self._sink is not None:
+            self._sink.on_caller_slow(paused)

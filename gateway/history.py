@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.ids import SessionId
+    from gateway.telemetry import Observers
 
 MAX_LINES: Final = 500  # of one call; the first ones give way
 MAX_LINE: Final = 4000  # characters
@@ -56,8 +57,6 @@ class _Open(Struct):
 class History:
     """Collects, writes, lists and reads."""
 
-    wants = frozenset[type]({TranscriptLine, Routed, SessionEnded})
-
     def __init__(self, folder: Path, max_files: int, max_age_s: float, wall: Callable[[], float] = time.time) -> None:
         self._folder = folder
         self._max_files = max_files
@@ -67,17 +66,7 @@ class History:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="history")
         self._room = Semaphore(MAX_WAITING)
         self._written = count(1)
-
-    def observe(self, session_id: SessionId, event: object) -> None:
-        """Take one event of a session."""
-        match event:
-            case TranscriptLine(_, role, text, agent, at_ms):
-                self._add(session_id, _Line(at_ms, role, mask(text[:MAX_LINE]), agent))
-            case Routed(_, agent, _, _, reason):
-                at_ms = int(self._wall() * 1000)
-                self._add(session_id, _Line(at_ms, "system", f"{reason}: {agent}", agent, "workflow_step"))
-            case SessionEnded():
-                self._end(session_id, event)
+        self.observers: Observers = {TranscriptLine: self._say, Routed: self._route, SessionEnded: self._end}
 
     def lines(self, session_id: SessionId) -> list[dict[str, object]]:
         """What has been said in a call that goes on, masked; empty where nothing was, or where the call is not here."""
@@ -109,6 +98,13 @@ class History:
         return self._worker.submit(self._add_feedback, session_id, feedback).result()
 
     # --- inside ---
+
+    def _say(self, session_id: SessionId, event: TranscriptLine) -> None:
+        self._add(session_id, _Line(event.at_ms, event.role, mask(event.text[:MAX_LINE]), event.agent_id))
+
+    def _route(self, session_id: SessionId, event: Routed) -> None:
+        step = f"{event.reason}: {event.agent_id}"
+        self._add(session_id, _Line(int(self._wall() * 1000), "system", step, event.agent_id, "workflow_step"))
 
     def _add(self, session_id: SessionId, line: _Line) -> None:
         call = self._open.get(session_id)

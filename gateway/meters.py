@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from actors.ids import SessionId
+    from gateway.telemetry import Observers
     from supervisor.events import SupervisionEvent
 
 MAX_AGENTS: Final = 64  # distinct agent names in labels; what comes after them is "other"
@@ -50,10 +51,9 @@ class AgentNames:
 
 
 class Meters:
-    """Counters that events increment; a `Tracer` by `observe`, an `EventSink` by `emit`."""
+    """Counters that events increment: those of sessions by `observers`, those of supervision by `emit`."""
 
     hears = frozenset[type]({events.ChildExited, events.ChildRestarting, events.ChildRefused, events.IntensityExceeded})
-    wants = frozenset[type]({SessionBegan, SessionEnded, LinkDialled, LinkLost, SwapEnded})
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -75,6 +75,13 @@ class Meters:
         self._took = LabelledHistogram(
             "swap_duration_seconds", "From the wish for another link to its end.", "reason", GAP_BUCKETS
         )
+        self.observers: Observers = {
+            SessionBegan: self._session_began,
+            SessionEnded: self._session_ended,
+            LinkDialled: self._link_dialled,
+            LinkLost: self._link_lost,
+            SwapEnded: self._swap_ended,
+        }
         self._begin_at_zero()
         registry.register(self)
 
@@ -83,23 +90,6 @@ class Meters:
         for counted in vars(self).values():
             if isinstance(counted, LabelledCounter | LabelledHistogram):
                 yield counted.family()
-
-    def observe(self, session_id: SessionId, event: object) -> None:  # noqa: ARG002 - one label each would be too many
-        """Count one event of a session."""
-        match event:
-            case SwapEnded(receipt=receipt):
-                reason = receipt.reason
-                self._swaps.count(reason, receipt.outcome)
-                self._gap.note(reason, receipt.ms_without_agent / 1000)
-                self._took.note(reason, receipt.took_ms / 1000)
-            case LinkDialled(agent_id=agent, reason=reason):
-                self._dials.count(self.agents.label(agent), reason)
-            case SessionBegan(taken_up=taken_up):
-                self._started.count("taken_up" if taken_up else "new")
-            case SessionEnded(verdict=verdict):
-                self._ended.count(str(TO_CALLER[verdict].code), verdict)
-            case LinkLost(agent_id=agent, cause=cause):
-                self._lost.count(self.agents.label(agent), cause)
 
     def emit(self, event: SupervisionEvent) -> None:
         """Count one event of supervision."""
@@ -133,6 +123,26 @@ class Meters:
     def closed(self, code: int) -> None:
         """Count the end of a caller's socket; what a caller makes up is ``other``."""
         self._closed.count(str(code) if code in close_codes.KNOWN else "other")
+
+    # no label is a session's: that would be one series each
+
+    def _session_began(self, _: SessionId, event: SessionBegan) -> None:
+        self._started.count("taken_up" if event.taken_up else "new")
+
+    def _session_ended(self, _: SessionId, event: SessionEnded) -> None:
+        self._ended.count(str(TO_CALLER[event.verdict].code), event.verdict)
+
+    def _link_dialled(self, _: SessionId, event: LinkDialled) -> None:
+        self._dials.count(self.agents.label(event.agent_id), event.reason)
+
+    def _link_lost(self, _: SessionId, event: LinkLost) -> None:
+        self._lost.count(self.agents.label(event.agent_id), event.cause)
+
+    def _swap_ended(self, _: SessionId, event: SwapEnded) -> None:
+        receipt = event.receipt
+        self._swaps.count(receipt.reason, receipt.outcome)
+        self._gap.note(receipt.reason, receipt.ms_without_agent / 1000)
+        self._took.note(receipt.reason, receipt.took_ms / 1000)
 
     def _exit(self, path: str, reason: ExitReason) -> None:
         spec, word = spec_of(path), _word(reason)

@@ -17,7 +17,7 @@ from actors.topology import SESSIONS_PATH, STORE_PATH, session_spec
 from actors.verdict import Verdict
 from gateway.close_codes import TO_CALLER
 from gateway.relay import CallerRelay, Ended
-from gateway.resume import Claim, Elsewhere, Live, LiveCalls, Taken, Void
+from gateway.resume import Claim, Elsewhere, Finding, Live, LiveCalls, Taken, Void
 from gateway.stash import Stash
 from supervisor.messages import ChildRefused, ChildStarted, Forwarded, NoSuchChild, StartChild, ToPath
 
@@ -101,7 +101,13 @@ class Reception:
     def welcome(self, client: ClientSocket, head: RequestHead) -> None:
         """Give an open socket its session."""
         token = head.query("resume")
-        match self.calls.find(token) if token and self._tokens is not None else Void():
+        if token and self._tokens is not None:
+            self._welcome_back(client, self.calls.find(token), head)
+        else:
+            self._begin(client)
+
+    def _welcome_back(self, client: ClientSocket, finding: Finding, head: RequestHead) -> None:
+        match finding:
             case Live(relay, known):
                 relay.rebind(client, known, _number(head.query("seen")))
             case Elsewhere(claim):
@@ -113,11 +119,14 @@ class Reception:
                 close = TO_CALLER[Verdict.CLAIMED]
                 client.begin_close(close.code, close.reason)
             case Void():
-                relay = self._relay(SessionId(str(uuid4())), client)
-                relay.greet(taken_up=False)
-                self._start(relay)
+                self._begin(client)
             case other:
                 assert_never(other)
+
+    def _begin(self, client: ClientSocket) -> None:
+        relay = self._relay(SessionId(str(uuid4())), client)
+        relay.greet(taken_up=False)
+        self._start(relay)
 
     def _relay(self, session_id: SessionId, client: ClientSocket, claim: int = 0) -> CallerRelay:
         ports = self._ports

@@ -386,21 +386,21 @@ class CallerRelay:
             return
         message = parse_caller(data)
         match message:
-            case CallerSent():  # first, for there may be fifty a second
+            case CallerSent():  # the most frequent first: a case that does not match costs as much as a call
                 self._pass_on(message)
-            case Ping():
-                self._answer({"type": "pong", "timestamp": int(self._wall() * 1000)})
-            case Malformed():
-                self._answer({"type": "error", "message": message.problem})
-            case CallerConfigured():
-                self._answer({"type": "config_applied"})
-                self._tell(message)
             case CallerText():
                 if self._tell(message):
                     self._received += 1
                     if message.skip_transcript:
                         self._translator.injected(message.text)
             case CallerChose() | CallerStoppedSpeaking():
+                self._tell(message)
+            case Ping():
+                self._answer({"type": "pong", "timestamp": int(self._wall() * 1000)})
+            case Malformed():
+                self._answer({"type": "error", "message": message.problem})
+            case CallerConfigured():
+                self._answer({"type": "config_applied"})
                 self._tell(message)
             case _:
                 assert_never(message)

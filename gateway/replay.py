@@ -42,8 +42,8 @@ from supervisor.messages import KillChild
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from actors.ports import Tracer
     from gateway.replay_script import Step
+    from gateway.telemetry import Observers
 
 ENDS_OTHERWISE, BAD_USAGE, NO_CONNECTION = 1, 2, 3
 MARGIN_S = 20.0  # beyond the recorded time: the gateway's patience, and a slow machine
@@ -66,9 +66,9 @@ class _Watched(Gateway):
         """The agent and the URL that were dialled last."""
         self.swaps = 0
 
-    def tracers(self) -> list[tuple[Tracer, frozenset[type]]]:
+    def observers(self) -> list[Observers]:
         """Those of every gateway, and this one."""
-        return [*super().tracers(), (self._watch, EVERY)]
+        return [*super().observers(), dict.fromkeys(EVERY, self._watch)]
 
     def _watch(self, session_id: SessionId, event: object) -> None:  # noqa: ARG002 - there is one
         self.recorder.note(event)

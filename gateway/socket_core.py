@@ -335,6 +335,8 @@ class SocketCore(WSListener):
         if self.phase is not Phase.OPEN:
             if kind == _CLOSE:
                 self._finish()
+        elif kind == _TEXT and frame.fin and self._parts is None:
+            self._take_text(frame.get_payload_as_bytes())
         else:
             self._take_other(kind, frame)
 
@@ -357,8 +359,6 @@ class SocketCore(WSListener):
             self._add_part(data, fin=frame.fin)
         elif self._parts is not None:
             raise Violation(close_codes.PROTOCOL_ERROR, "message inside a fragmented message")
-        elif kind == _TEXT and frame.fin:
-            self._take_text(data)
         else:
             self._parts = bytearray()
             self._utf8 = codecs.getincrementaldecoder("utf-8")() if kind == _TEXT else None

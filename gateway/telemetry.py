@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, get_args
 
 from loguru import logger
 
@@ -13,10 +13,9 @@ from supervisor.reasons import describe, is_abnormal
 from supervisor.system_base import CreationFailed, DeadLetter, MessageFailed, SlowTurn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from actors.ids import SessionId
-    from actors.ports import Tracer
     from supervisor.events import SupervisionEvent
     from supervisor.system_base import Notice
 
@@ -26,18 +25,20 @@ _LAZY = logger.opt(lazy=True)  # words are put together only where somebody read
 
 HEARD: Final = frozenset[type](get_args(events.SupervisionEvent))
 EVERY: Final = frozenset[type](get_args(SessionEvent))
-LOGGED: Final = frozenset[type]({Routed, LinkLost, SwapEnded, Parked, Resumed, SessionEnded})
+
+Observers: TypeAlias = "Mapping[type, Callable[[SessionId, Any], None]]"
+"""Who hears of the events of each type; a look-up, for `match` makes a set, a list and a tuple for each case."""
 
 
 class Audience:
-    """A `Tracer` that is several: each gets the events of the types that it wants, in this order."""
+    """Several who observe sessions; each hears of the events of its types, in this order."""
 
-    def __init__(self, tracers: Iterable[tuple[Tracer, frozenset[type]]]) -> None:
-        there = tuple(tracers)
-        self._of = {kind: tuple(tracer for tracer, wanted in there if kind in wanted) for kind in EVERY}
+    def __init__(self, several: Iterable[Observers]) -> None:
+        there = tuple(several)
+        self._of = {kind: tuple(one[kind] for one in there if kind in one) for kind in EVERY}
 
-    def __call__(self, session_id: SessionId, event: object) -> None:
-        """Pass one event on."""
+    def observe(self, session_id: SessionId, event: object) -> None:
+        """Pass one event on; a `Tracer`."""
         for tracer in self._of.get(type(event), ()):
             tracer(session_id, event)
 
@@ -80,9 +81,10 @@ class WhenEnded:
 
 
 class SupervisionLog:
-    """An `EventSink`."""
+    """An `EventSink`; that a child has started is said at DEBUG only, and heard of where somebody reads that."""
 
-    hears = HEARD
+    def __init__(self, *, debug: bool) -> None:
+        self.hears = HEARD if debug else HEARD - {events.ChildStarted}
 
     def emit(self, event: SupervisionEvent) -> None:
         """Log one event at the level that its meaning deserves."""
@@ -98,32 +100,45 @@ class SupervisionLog:
                 logger.warning("{}", event)
 
 
-def trace(session_id: SessionId, event: object) -> None:
-    """Log what happened to a session; a `Tracer`."""
-    told = _told(session_id, event)
-    if told is not None:
-        level, line = told
-        _LAZY.log(level, "{}", line, session=lambda: session_id)
+def _log(level: str, line: Callable[[], str], session_id: SessionId) -> None:
+    _LAZY.log(level, "{}", line, session=lambda: session_id)
 
 
-def _told(session_id: SessionId, event: object) -> tuple[str, Callable[[], str]] | None:
-    """Level and line of an event, which is put into words only where somebody reads that level."""
-    match event:
-        case Routed(agent_id=agent):
-            return "INFO", lambda: f"Routing session {session_id} to agent: {agent}"
-        case LinkLost():
-            return "WARNING", lambda: f"link {event.generation} to {event.agent_id} lost: {event.cause} {event.detail}"
-        case SwapEnded(receipt=receipt):
-            return "INFO", lambda: f"swap: {receipt.describe()}"
-        case Parked(window_s=window_s):
-            line = f"parked: the caller's connection ended; he is waited for up to {window_s:.0f} s"
-            return "INFO", lambda: line
-        case Resumed():
-            return "INFO", lambda: "resumed: the caller is back"
-        case SessionEnded():
-            return "INFO", lambda: f"ended: {event.verdict} after {event.duration_s:.1f} s, {_account(event)}"
-        case _:
-            return None
+def _routed(session_id: SessionId, event: Routed) -> None:
+    _log("INFO", lambda: f"Routing session {session_id} to agent: {event.agent_id}", session_id)
+
+
+def _lost(session_id: SessionId, event: LinkLost) -> None:
+    where = f"link {event.generation} to {event.agent_id}"
+    _log("WARNING", lambda: f"{where} lost: {event.cause} {event.detail}", session_id)
+
+
+def _swapped(session_id: SessionId, event: SwapEnded) -> None:
+    _log("INFO", lambda: f"swap: {event.receipt.describe()}", session_id)
+
+
+def _parked(session_id: SessionId, event: Parked) -> None:
+    waits = f"he is waited for up to {event.window_s:.0f} s"
+    _log("INFO", lambda: f"parked: the caller's connection ended; {waits}", session_id)
+
+
+def _resumed(session_id: SessionId, _: Resumed) -> None:
+    _log("INFO", lambda: "resumed: the caller is back", session_id)
+
+
+def _ended(session_id: SessionId, event: SessionEnded) -> None:
+    _log("INFO", lambda: f"ended: {event.verdict} after {event.duration_s:.1f} s, {_account(event)}", session_id)
+
+
+LOG: Final[Observers] = {
+    Routed: _routed,
+    LinkLost: _lost,
+    SwapEnded: _swapped,
+    Parked: _parked,
+    Resumed: _resumed,
+    SessionEnded: _ended,
+}
+"""The log's observers."""
 
 
 def _account(event: SessionEnded) -> str:

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
     from actors.ids import Generation, SessionId
     from actors.receipt import Receipt
+    from gateway.telemetry import Observers
 
 MAX_OPEN: Final = 20_000  # sessions whose end has not been reported; the oldest is given up
 MAX_WORDS: Final = 2000  # characters of an input or output
@@ -90,11 +91,6 @@ class _Call:
 class Tracing:
     """A `Tracer` that writes spans; ``content``: whether inputs and outputs are in them, masked."""
 
-    @property
-    def wants(self) -> frozenset[type]:
-        """What it writes of; nothing where there is nobody to write to."""
-        return EVERY if self.queues else frozenset()
-
     def __init__(self, exporters: dict[str, SpanExporter], *, content: bool = True) -> None:
         self.queues = [SpanQueue(exporter, name) for name, exporter in exporters.items()]
         self._content = content
@@ -105,6 +101,7 @@ class Tracing:
             provider.add_span_processor(queue)
         self._tracer = provider.get_tracer("understudy")
         self._calls: OrderedDict[SessionId, _Call] = OrderedDict()
+        self.observers: Observers = dict.fromkeys(EVERY, self.observe) if self.queues else {}
 
     def observe(self, session_id: SessionId, event: object) -> None:
         """Take one event of a session."""

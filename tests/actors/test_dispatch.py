@@ -2,7 +2,7 @@ from typing import get_args
 
 import pytest
 
-from actors import effects, messages, registry_messages, session_machine, session_state
+from actors import effects, link_machine, messages, registry_messages, session_machine, session_state
 from actors.agent_link import AgentLink
 from actors.session import SessionActor
 
@@ -21,8 +21,9 @@ def members(union):
         (session_machine._REACTIONS, session_state.SessionInput),
         (SessionActor._PERFORMED, effects.SessionEffect),
         (AgentLink._PERFORMED, effects.LinkEffect),
+        (link_machine._STEPS, link_machine.LinkState),
     ],
-    ids=["events of a session", "effects of a session", "effects of a link"],
+    ids=["events of a session", "effects of a session", "effects of a link", "states of a link"],
 )
 def test_a_table_has_a_row_for_every_member_of_its_union_and_no_other(table, union):
     expected = members(union)

@@ -10,6 +10,7 @@ from actors.session_events import Routed, SessionEnded, TranscriptLine
 from actors.verdict import Verdict
 from gateway import history as histories
 from gateway.history import History
+from gateway.telemetry import Audience
 
 TRIAGE = AgentId("triage")
 
@@ -22,11 +23,11 @@ def history(tmp_path):
 
 
 def call(history, name, *texts):
-    session = SessionId(name)
-    history.observe(session, Routed(session, TRIAGE, "ws://h", 1, "start"))
+    session, audience = SessionId(name), Audience([history.observers])
+    audience.observe(session, Routed(session, TRIAGE, "ws://h", 1, "start"))
     for text in texts:
-        history.observe(session, TranscriptLine(session, "user", text, TRIAGE, 1_700_000_000_000))
-    history.observe(session, SessionEnded(session, Verdict.CALLER_LEFT, (), 0, (), 1.0))
+        audience.observe(session, TranscriptLine(session, "user", text, TRIAGE, 1_700_000_000_000))
+    audience.observe(session, SessionEnded(session, Verdict.CALLER_LEFT, (), 0, (), 1.0))
 
 
 def test_nothing_said_is_nothing_kept(history):

@@ -97,7 +97,7 @@ def test_names_that_anybody_can_make_up_are_bounded():
     meters = Meters()
     for number in range(MAX_AGENTS + 50):
         name = AgentId(f"agent-{number}")
-        meters.observe(SessionId("s"), LinkLost(SessionId("s"), name, "ws://x", 1, "broken", ""))
+        meters.observers[LinkLost](SessionId("s"), LinkLost(SessionId("s"), name, "ws://x", 1, "broken", ""))
     samples = [sample for family in meters.registry.collect() for sample in family.samples]
     lost = [sample for sample in samples if sample.name == "understudy_links_lost_total"]
     assert len(lost) == MAX_AGENTS + 1

@@ -71,9 +71,15 @@ def test_every_supervision_event_has_its_row() -> None:
     assert {type(event) for event, _, _ in SUPERVISION} == set(get_args(events.SupervisionEvent))
 
 
+def test_the_log_hears_of_starts_only_where_debug_is_read() -> None:
+    hears = telemetry.SupervisionLog(debug=False).hears
+    assert telemetry.SupervisionLog(debug=True).hears - hears == {events.ChildStarted}
+    assert not telemetry.SupervisionLog(debug=True).hears - telemetry.HEARD
+
+
 @pytest.mark.parametrize(("event", "level", "words"), SUPERVISION)
 def test_supervision_is_one_line(lines, event, level, words) -> None:
-    telemetry.SupervisionLog().emit(event)
+    telemetry.SupervisionLog(debug=True).emit(event)
     ((written, _, message),) = lines
     assert written == level
     assert all(word in message for word in words)
@@ -155,23 +161,24 @@ def test_an_audience_gets_what_it_wants_in_its_order() -> None:
     began, ended = SESSION[0][0], SESSION[2][0]
     audience = telemetry.Audience(
         [
-            (lambda _, event: heard.append(("all", event)), telemetry.EVERY),
-            (lambda _, event: heard.append(("one", event)), frozenset({type(ended)})),
-            (lambda _, event: heard.append(("none", event)), frozenset()),
+            dict.fromkeys(telemetry.EVERY, lambda _, event: heard.append(("all", event))),
+            {type(ended): lambda _, event: heard.append(("one", event))},
+            {},
         ]
     )
-    audience(ID, began)
-    audience(ID, ended)
-    audience(ID, object())
+    audience.observe(ID, began)
+    audience.observe(ID, ended)
+    audience.observe(ID, object())
     assert heard == [("all", began), ("all", ended), ("one", ended)]
 
 
-def test_what_is_logged_is_what_the_log_wants() -> None:
-    assert {type(event) for event, level, _ in SESSION if level} == telemetry.LOGGED
+def test_what_is_logged_has_its_row() -> None:
+    assert {type(event) for event, level, _ in SESSION if level} == set(telemetry.LOG)
 
 
-def test_what_is_counted_is_what_the_meters_want() -> None:
+def test_all_that_the_meters_hear_of_is_counted() -> None:
     meters = Meters()
+    audience = telemetry.Audience([meters.observers])
 
     def counted() -> list[Any]:
         return [line for line in generate_latest(meters.registry).splitlines() if line.startswith(b"understudy_")]
@@ -179,15 +186,15 @@ def test_what_is_counted_is_what_the_meters_want() -> None:
     counting = set()
     for event, _, _ in SESSION:
         before = counted()
-        meters.observe(ID, event)
+        audience.observe(ID, event)
         if counted() != before:
             counting.add(type(event))
-    assert counting == Meters.wants
+    assert counting == set(meters.observers)
 
 
 @pytest.mark.parametrize(("event", "level", "words"), SESSION)
 def test_a_sessions_events_carry_its_id_and_never_its_words(lines, event, level, words) -> None:
-    telemetry.trace(ID, event)
+    telemetry.Audience([telemetry.LOG]).observe(ID, event)
     assert [(written, session) for written, session, _ in lines] == ([(level, ID)] if level else [])
     assert all(word in message for _, _, message in lines for word in words)
 
