@@ -170,7 +170,7 @@ class Relay(Protocol):
 class Tell(Protocol):
     """Put a message into an actor's mailbox from outside of any actor, without blocking."""
 
-    def __call__(self, address: ActorAddress, message: object) -> None:
+    def __call__(self, address: ActorAddress, message: object, /) -> None:
         """Tell."""
 
 

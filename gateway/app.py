@@ -130,7 +130,7 @@ class Gateway:
         self.prober = HttpProber(reach)
         self.ports = Ports(
             dialer=AgentDialer(self._bug, replace(AGENT_LIMITS, unread_s=settings.unread_s), settings.dial_s, reach),
-            tell=self.base.tell,
+            tell=self.base.teller(),
             now=asyncio.get_running_loop().time,
             wall=time.time,
             random=random.random,

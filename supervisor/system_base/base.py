@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from thespian.actors import ActorSystem, ThespianGeneration
@@ -153,6 +154,10 @@ class AsyncioSystemBase:
     async def listen_async(self, timeout_s: float | None = None) -> object | None:
         """Wait for the next message to the outside; None when time is up."""
         return await self._outside.take_async(timeout_s)
+
+    def teller(self) -> Callable[[ActorAddress, object], None]:
+        """A `tell` for the loop's thread only: it does not ask, at each message, which thread it is on."""
+        return partial(self.engine.post, sender=self._outside.address)
 
     async def shutdown_async(self, timeout_s: float = SHUTDOWN_S) -> None:
         """Ask all actors to exit, wait, end the rest."""

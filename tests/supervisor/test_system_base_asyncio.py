@@ -107,6 +107,13 @@ async def test_telling_on_the_loop_returns_before_it_is_handled(system, base):
     assert base.mailbox_depth(echo) == 0
 
 
+async def test_a_teller_tells_as_the_system_does(system, base):
+    echo = system.createActor(Echo)
+    base.teller()(echo, "x")
+    assert base.mailbox_depth(echo) == 1
+    assert await base.listen_async(5) == "x"
+
+
 async def test_blocking_calls_work_from_other_threads(system):
     echo = system.createActor(Echo)
     here = threading.get_ident()
