@@ -42,17 +42,13 @@ class Breaker(Struct):
 
     def allows(self, now: float) -> bool:
         """Tell whether one more attempt may be made; half-open has room for one at a time."""
-        match self.state(now):
-            case BreakerState.CLOSED:
-                return True
-            case BreakerState.OPEN:
-                return False
-            case BreakerState.HALF_OPEN:
-                return now >= self._probe_until
+        if self._open_until is None:
+            return True
+        return now >= self._open_until and now >= self._probe_until
 
     def attempt(self, now: float) -> None:
         """Note that an attempt was begun; in half-open it is the probe, given up for lost after ``open_s``."""
-        if self.state(now) is BreakerState.HALF_OPEN:
+        if self._open_until is not None and now >= self._open_until:
             self._probe_until = now + self.settings.open_s
 
     def fail(self, now: float) -> None:

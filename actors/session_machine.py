@@ -68,6 +68,7 @@ from actors.verdict import Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_WAITING, _OPEN = Stage.WAITING, Stage.OPEN
 _OVER = frozenset({Stage.ENDING, Stage.ENDED})
 
 
@@ -75,14 +76,14 @@ def step(state: Session, event: SessionInput, moment: Moment) -> tuple[Session, 
     """React to one event; what a state does not know has no effect."""
     r = Reaction(state, moment)
     _REACTIONS[type(event)](r, event)
-    if r.state.memory is not state.memory and r.state.stage is Stage.OPEN and not _has_begun(state, r.state):
+    if r.state.memory is not state.memory and r.state.stage is _OPEN and not _has_begun(state, r.state):
         r.do(SaveMemory(r.state.memory))
     return r.state, tuple(r.effects)
 
 
 def _has_begun(before: Session, state: Session) -> bool:
     """The session has begun, and that is all: its memory is kept with the call, as soon as there is one."""
-    return before.stage is Stage.WAITING and memories.is_new(state.memory)
+    return before.stage is _WAITING and memories.is_new(state.memory)
 
 
 # --- the caller ----------------------------------------------------------------------------------------------------
@@ -92,9 +93,9 @@ def _caller(
     r: Reaction,
     event: CallerChose | CallerText | CallerSpoke | CallerStoppedSpeaking | CallerConfigured | CallerSent,
 ) -> None:
-    if r.state.stage is Stage.WAITING:
+    if r.state.stage is _WAITING:
         _start(r, event if isinstance(event, CallerChose) else CallerChose(""))
-    if r.state.stage is not Stage.OPEN:
+    if r.state.stage is not _OPEN:
         return
     match event:
         case CallerChose() | CallerSpoke():
@@ -119,7 +120,7 @@ def _start(r: Reaction, choice: CallerChose) -> None:
     memory = memories.initial(agent)
     if choice.interaction_mode:
         memory["interactionMode"] = choice.interaction_mode
-    r.set(stage=Stage.OPEN, agent=agent, memory=memory)
+    r.set(stage=_OPEN, agent=agent, memory=memory)
     session_swaps.begin(r, Order(SwapReason.START, agent, agent, r.moment.now, wanted=choice.wanted))
 
 
@@ -193,7 +194,7 @@ def _verified(r: Reaction, event: ToolReturned) -> None:
     if found is None:
         return
     r.set(memory=memories.apply_verification(r.state.memory, found.user_name, found.account, found.sort_code))
-    if r.state.stage is Stage.OPEN:
+    if r.state.stage is _OPEN:
         r.set(gate=event.generation)
         r.do(StartTimer(Timer.GATE, GRACE_S))
 
@@ -209,7 +210,7 @@ def _gate_due(r: Reaction) -> None:
 def _hand_over(r: Reaction, wish: Handoff | None) -> None:
     """Act on the first valid signal of one hand-off; the others mean the same and have no effect."""
     now = r.moment.now
-    if wish is None or r.state.stage is not Stage.OPEN or r.state.swap is not None:
+    if wish is None or r.state.stage is not _OPEN or r.state.swap is not None:
         return
     if not r.state.taken.first(wish, now):
         return

@@ -60,6 +60,10 @@ class Part(Enum):
     RETIRED = auto()
 
 
+_KEEPING, _CURRENT, _CLOSED, _KEPT_FULL = Part.KEEPING, Part.CURRENT, Phase.CLOSED, Pause.KEPT_FULL
+_PING_WHEN_IDLE = WSAutoPingStrategy.PING_WHEN_IDLE
+
+
 class AgentSocket(SocketCore):
     """One open WebSocket to an agent; see `actors.ports.AgentWire`."""
 
@@ -73,7 +77,7 @@ class AgentSocket(SocketCore):
         keepalive: Keepalive | None = None,
     ) -> None:
         super().__init__(limits, on_bug, keepalive)
-        self.part = Part.KEEPING
+        self.part = _KEEPING
         self.ignored_frames = 0
         self._deliver = deliver
         self._sink: AgentSink | None = None
@@ -102,24 +106,24 @@ class AgentSocket(SocketCore):
         self.part = Part.SILENT
         self._kept = ()
         self._kept_bytes = 0
-        self.resume_reading(Pause.KEPT_FULL)
+        self.resume_reading(_KEPT_FULL)
 
     def become_current(self, sink: AgentSink) -> None:
         """Play what was kept into ``sink``, then forward directly; a wire that has ended plays, and knows nobody."""
-        self.part, self._sink = Part.CURRENT, sink
+        self.part, self._sink = _CURRENT, sink
         kept, self._kept, self._kept_bytes = self._kept, (), 0
         for is_text, data in kept:
             (sink.on_agent_text if is_text else sink.on_agent_binary)(data)
-        if self.phase is Phase.CLOSED:
+        if self.phase is _CLOSED:
             self._sink = None
         else:
             self.take_binary = sink.on_agent_binary
-        self.resume_reading(Pause.KEPT_FULL)
+        self.resume_reading(_KEPT_FULL)
 
     def retire(self) -> None:
         """Never be current again."""
         self.part, self._sink = Part.RETIRED, None
-        if self.phase is not Phase.CLOSED:
+        if self.phase is not _CLOSED:
             self.take_binary = self.on_binary
         self._kept = ()
         self.resume_reading(ALL_PAUSES)
@@ -141,7 +145,7 @@ class AgentSocket(SocketCore):
             self._sink.on_agent_text(data)
             return
         self._keep(data, is_text=True)
-        if self.part is Part.KEEPING and (kind := sniff_type(data)) is not None:
+        if self.part is _KEEPING and (kind := sniff_type(data)) is not None:
             self._deliver(WireText(kind, error_text(decode(data) or {}) if kind == "error" else ""))
 
     def on_write_paused(self, paused: bool) -> None:  # noqa: FBT001
@@ -155,7 +159,7 @@ class AgentSocket(SocketCore):
         self._deliver(WireClosed(end))
 
     def _keep(self, data: bytes, *, is_text: bool) -> None:
-        if self.part is not Part.KEEPING:
+        if self.part is not _KEEPING:
             self.ignored_frames += 1
             return
         if not isinstance(self._kept, list):
@@ -163,10 +167,10 @@ class AgentSocket(SocketCore):
         self._kept.append((is_text, data))
         self._kept_bytes += len(data) + FRAME_COST
         if self._kept_bytes > KEPT_BYTES:
-            self.pause_reading(Pause.KEPT_FULL)
+            self.pause_reading(_KEPT_FULL)
 
     def _end(self, cause: Cause, code: int, reason: str) -> LinkEnd:
-        phase = LinkPhase.INITIALISING if self.part is Part.KEEPING else LinkPhase.LIVE
+        phase = LinkPhase.INITIALISING if self.part is _KEEPING else LinkPhase.LIVE
         match cause:
             case Cause.US:
                 bug = code == close_codes.INTERNAL_ERROR and reason == "internal error"
@@ -301,7 +305,7 @@ class Attempt(asyncio.BaseProtocol):  # not a `Protocol`: uvloop keeps whose `da
             False,  # noqa: FBT003
             limits.ping_interval_s,
             limits.ping_deadline_s,
-            WSAutoPingStrategy.PING_WHEN_IDLE,
+            _PING_WHEN_IDLE,
             False,  # noqa: FBT003
             limits.message_bytes,
             self._headers,

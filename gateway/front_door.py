@@ -36,6 +36,7 @@ HEAD_DEADLINE_S: Final = 10.0  # against peers that never finish their head
 MAX_HEADS: Final = 1000  # connections whose head has not come: each is there for the time of a round trip
 MAX_HTTP: Final = 1000  # connections of the HTTP server; agents beat on few, a proxy keeps some dozens
 SUBPROTOCOL: Final = "understudy"
+_PING_WHEN_IDLE: Final = WSAutoPingStrategy.PING_WHEN_IDLE
 # Firefox says "keep-alive, Upgrade", and picows knows the one word only.
 _CONNECTION: Final = re.compile(rb"\r\nconnection:[^\r]*\bupgrade\b[^\r]*", re.IGNORECASE)
 # Picows repeats such words in its refusal, and cannot write them.
@@ -270,7 +271,8 @@ class _Head(asyncio.Protocol):
             if refusal is not None:
                 self._answer(refusal)
             else:
-                self._data[: len(raw)] = _CONNECTION.sub(b"\r\nConnection: Upgrade", raw)
+                if head.headers.get("connection") != "Upgrade":
+                    self._data[: len(raw)] = _CONNECTION.sub(b"\r\nConnection: Upgrade", raw)
                 self._give_to(self._websocket(head))
 
     def _websocket(self, head: RequestHead) -> asyncio.BaseProtocol:
@@ -286,7 +288,7 @@ class _Head(asyncio.Protocol):
             False,  # noqa: FBT003
             limits.ping_interval_s,
             limits.ping_deadline_s,
-            WSAutoPingStrategy.PING_WHEN_IDLE,
+            _PING_WHEN_IDLE,
             False,  # noqa: FBT003
             limits.message_bytes,
             None,
@@ -355,8 +357,9 @@ def _parse(raw: bytes, remote: str) -> RequestHead | None:
     words = lines[0].split(" ")
     if len(words) != 3:
         return None
-    headers = {}
+    headers: dict[str, str] = {}
     for line in lines[1:]:
         name, _, value = line.partition(":")
-        headers[name.strip().lower()] = value.strip()
+        name, value = name.strip().lower(), value.strip()
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value  # RFC 9110 section 5.3
     return RequestHead(words[0], words[1], headers, remote)

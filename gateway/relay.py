@@ -44,9 +44,7 @@ if TYPE_CHECKING:
 TEXTS_A_SECOND, TEXTS_AT_ONCE = 50.0, 500.0
 """Of a caller's JSON: each becomes a message to his session actor, whose mailbox has no bound of its own."""
 MAX_EARLY_EVENTS = 64  # between accept and attach; the session actor attaches within one loop turn
-
-
-_OPEN = Phase.OPEN
+_OPEN, _PEER_SLOW = Phase.OPEN, Pause.PEER_SLOW
 _BINARY = WSMsgType.BINARY
 _HELLO: dict[str, object] = {}  # there is nothing to add to most greetings
 _BRACE = ord("{")
@@ -171,7 +169,7 @@ class CallerRelay:
         self._target = None
         self._spoke = False
         self._held_at = self._now()
-        self._client.resume_reading(Pause.PEER_SLOW)
+        self._client.resume_reading(_PEER_SLOW)
 
     def cut_over(self, wire: AgentWire, generation: Generation, instance: Instance) -> Replayed:
         """Make ``wire`` current."""
@@ -182,7 +180,7 @@ class CallerRelay:
         held_ms = 0 if self._target is not None else int((self._now() - self._held_at) * 1000)
         self._source = wire
         self._generation, self._instance = generation, instance
-        if wire.phase is Phase.OPEN:
+        if wire.phase is _OPEN:
             self._target = wire
             replayed = self._replay(wire, instance, held_ms)
         else:  # it ended while being chosen: still held, and the stash waits for the next
@@ -304,7 +302,7 @@ class CallerRelay:
     @property
     def is_connected(self) -> bool:
         """The caller's socket is open."""
-        return self._client.phase is Phase.OPEN
+        return self._client.phase is _OPEN
 
     def rebind(self, client: ClientSocket, claim: int, seen: int | None) -> None:
         """Go on with another socket of the same caller; he is sent again what came after the text ``seen``.
@@ -476,7 +474,7 @@ class CallerRelay:
         self._write(target, data)
 
     def _open_target(self) -> AgentSocket | None:
-        if self._target is not None and self._target.phase is not Phase.OPEN:
+        if self._target is not None and self._target.phase is not _OPEN:
             self.hold()  # the wire ended, and the session has not said so yet
         return self._target
 
@@ -535,7 +533,7 @@ def _nobody(_: RelayEvent) -> None:
 
 
 def _push_back(socket: SocketCore, slow: bool) -> None:  # noqa: FBT001
-    (socket.pause_reading if slow else socket.resume_reading)(Pause.PEER_SLOW)
+    (socket.pause_reading if slow else socket.resume_reading)(_PEER_SLOW)
 
 
 def _is_json(data: bytes) -> bool:

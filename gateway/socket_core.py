@@ -78,7 +78,6 @@ class Pause(Flag):
     """The session is about to end, and hears only what has been read already."""
 
 
-_OPEN = Phase.OPEN  # a global is found sooner than an attribute of a global
 NOT_PAUSED, ALL_PAUSES = Pause(0), ~Pause(0)
 
 
@@ -91,6 +90,11 @@ class Cause(Enum):
     UNREAD = auto()
     HALF_OPEN = auto()
     LOST = auto()
+
+
+# found sooner than Phase.X, for up to Python 3.11 an enum's class looks for its attributes itself
+_CONNECTING, _OPEN, _CLOSING, _CLOSED = Phase.CONNECTING, Phase.OPEN, Phase.CLOSING, Phase.CLOSED
+_LOST = Cause.LOST
 
 
 class Violation(Exception):  # noqa: N818 - named for what the peer did
@@ -168,7 +172,7 @@ class SocketCore(WSListener):
         self.message_bytes = limits.message_bytes
         self.take_binary: Callable[[bytes], None] = self.on_binary
         """Who gets whole binary messages: `on_binary`, or at once whoever that would only pass them on to."""
-        self.phase = Phase.CONNECTING
+        self.phase = _CONNECTING
         self.write_paused = False
         self._on_bug = on_bug
         self._transport: WSTransport | None = None
@@ -184,7 +188,7 @@ class SocketCore(WSListener):
         self._utf8: codecs.IncrementalDecoder | None = None
         self._faulty = False
         self._forgets = False
-        self._cause = Cause.LOST
+        self._cause = _LOST
         self._code = close_codes.ABNORMAL
         self._reason = ""
 
@@ -221,9 +225,9 @@ class SocketCore(WSListener):
 
     def drop(self) -> None:
         """End the TCP connection now."""
-        if self.phase is Phase.OPEN:
+        if self.phase is _OPEN:
             self._cause = Cause.US
-        if self._transport is not None and self.phase is not Phase.CLOSED:
+        if self._transport is not None and self.phase is not _CLOSED:
             self._transport.underlying_transport.abort()
 
     def cut(self) -> None:
@@ -232,7 +236,7 @@ class SocketCore(WSListener):
 
     def pause_reading(self, reason: Pause) -> None:
         """Let TCP push back on the peer until each reason has gone."""
-        if self.phase is not Phase.OPEN or self._transport is None:
+        if self.phase is not _OPEN or self._transport is None:
             return
         if not self._paused:
             self._transport.underlying_transport.pause_reading()
@@ -243,7 +247,7 @@ class SocketCore(WSListener):
         if self._paused is NOT_PAUSED or not self._paused & reason:  # flags are slow to combine
             return
         self._paused &= ~reason
-        if not self._paused and self._transport is not None and self.phase is not Phase.CLOSED:
+        if not self._paused and self._transport is not None and self.phase is not _CLOSED:
             self._heard = True  # silence while paused was ours
             self._transport.underlying_transport.resume_reading()
 
@@ -255,7 +259,7 @@ class SocketCore(WSListener):
         _forget_heads(transport)
         self._forgets = type(transport.underlying_transport).__module__.startswith("asyncio.")
         self._write_freely(transport)
-        self.phase = Phase.OPEN
+        self.phase = _OPEN
         self._keepalive.quiet.add(self)
         self._guard(self.on_open)
 
@@ -282,13 +286,13 @@ class SocketCore(WSListener):
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """End, once."""
-        if self.phase is Phase.CLOSED:
+        if self.phase is _CLOSED:
             return
         if self._faulty and transport.is_client_side:  # there picows keeps it in a future until somebody takes it
             task = asyncio.get_running_loop().create_task(_take_fault(transport))
             _TAKING.add(task)
             task.add_done_callback(_TAKING.discard)
-        self.phase = Phase.CLOSED
+        self.phase = _CLOSED
         self._disarm()
         self._calm()
         self._parts = self._utf8 = None
@@ -332,7 +336,7 @@ class SocketCore(WSListener):
     def _take(self, kind: WSMsgType, frame: WSFrame) -> None:
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
             raise Violation(close_codes.PROTOCOL_ERROR, "reserved bits set")
-        if self.phase is not Phase.OPEN:
+        if self.phase is not _OPEN:
             if kind == _CLOSE:
                 self._finish()
         elif kind == _TEXT and frame.fin and self._parts is None:
@@ -406,10 +410,10 @@ class SocketCore(WSListener):
     # --- ends ------------------------------------------------------------------------------------------------------
 
     def _begin_close(self, cause: Cause, code: int, reason: str) -> None:
-        if self.phase is not Phase.OPEN or self._transport is None:
+        if self.phase is not _OPEN or self._transport is None:
             return
         self.resume_reading(self._paused)  # or the peer's close would never be seen
-        self.phase = Phase.CLOSING
+        self.phase = _CLOSING
         self._cause, self._code, self._reason = cause, code, reason
         self._parts = self._utf8 = None
         if cause is Cause.VIOLATION:  # RFC 6455 section 7.1.7: fail the connection; the delay lets the close frame out
@@ -436,7 +440,7 @@ class SocketCore(WSListener):
         self.write = self._write if self._forgets else transport.send
 
     def _write(self, kind: WSMsgType, data: bytes) -> None:
-        if self.phase is not Phase.OPEN or self._transport is None or (self.write_paused and self._is_full()):
+        if self.phase is not _OPEN or self._transport is None or (self.write_paused and self._is_full()):
             return
         self._transport.send(kind, data)
         if self._forgets and len(data) > PIECES_BYTES:
@@ -475,7 +479,7 @@ class SocketCore(WSListener):
         self._guard(self._look)
 
     def _look(self) -> None:
-        if self.phase is not Phase.OPEN or self._transport is None:
+        if self.phase is not _OPEN or self._transport is None:
             return
         self._idle_frames = 0
         if self._heard or self._paused:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from supervisor.child import Child
 
+_STOPPING = Phase.STOPPING
+
 
 class DynamicPlan(Struct, frozen=True):
     """Limits of a dynamic supervisor: children at a time, and the restart budget that *each* child has."""
@@ -120,7 +122,7 @@ class DynamicSupervisor(Parent):
         self.start_child(spec)
 
     def _refusal(self, child_id: str) -> str | None:
-        if self._phase is Phase.STOPPING:
+        if self._phase is _STOPPING:
             return "shutting_down"
         if child_id in self.children:
             return "duplicate"

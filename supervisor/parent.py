@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from supervisor.spec import ChildSpec
 
+_STOPPING = Phase.STOPPING
+
 CHILD_DEADLINE_SHARE = 0.8  # a child gets this share of its parent's time, so that its parent can still answer
 MAX_GATHERINGS = 64  # snapshot requests that wait at one parent; more are answered without children
 
@@ -105,9 +107,9 @@ class Parent(Supervised):
 
     def exit(self, reason: ExitReason | None = None) -> None:
         """Stop the children, then end with ``reason``. A second call has no effect."""
-        if self._phase is Phase.STOPPING or self._phase is Phase.ENDED:
+        if self._phase is _STOPPING or self._phase is Phase.ENDED:
             return
-        self._phase = Phase.STOPPING
+        self._phase = _STOPPING
         self._ending = Normal() if reason is None else reason
         for child in reversed(list(self.children)):
             if self.stop_together or not child.alive:
@@ -194,13 +196,13 @@ class Parent(Supervised):
 
     def _handle_started(self, message: Started, sender: ActorAddress) -> None:
         child = self.children.handle_started(message, sender)
-        if child is not None and self._phase is not Phase.STOPPING:
+        if child is not None and self._phase is not _STOPPING:
             self.on_child_started(child)
 
     def _note(self, down: ChildDown | None) -> None:
         if down is None:
             return
-        if self._phase is Phase.STOPPING:
+        if self._phase is _STOPPING:
             self._stop_next()
         elif down.asked:
             self.on_child_stopped(down.child, down.reason)

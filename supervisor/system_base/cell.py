@@ -31,6 +31,9 @@ class CellPhase(Enum):
     DEAD = "dead"
 
 
+_LIVE = CellPhase.LIVE  # found sooner than CellPhase.LIVE
+
+
 class Cell:
     """Everything a system keeps for one actor; nothing else refers to a dead one."""
 
@@ -43,7 +46,7 @@ class Cell:
         self.name = name
         self.mailbox: Mailbox = ()
         self.children: dict[str, Cell] | None = None
-        self.phase = CellPhase.LIVE
+        self.phase = _LIVE
         self.failure = ""
         self.timers = 0
 

@@ -332,6 +332,7 @@ async def test_empty_lines_before_a_request_are_ignored(hall: Hall) -> None:
         ("Upgrade:", "UPGRADE:"),
         (": Upgrade", ": keep-alive, Upgrade"),
         (": Upgrade", ":upgrade , keep-alive"),
+        (": Upgrade", ": Upgrade, keep-alive\r\nConnection: Upgrade"),
     ],
 )
 async def test_names_are_read_in_any_case(hall: Hall, old: str, new: str) -> None:
