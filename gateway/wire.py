@@ -18,6 +18,7 @@ _ONLY_TYPE: Final = msgspec.json.Decoder(type=dict[str, msgspec.Raw])
 _OBJECT: Final = msgspec.json.Decoder(type=dict[str, object])
 _ENCODER: Final = msgspec.json.Encoder()
 _S: Final = rb"[ \t\r\n]*"  # JSON's white space is less than a pattern's
+_BACKSLASH: Final = ord("\\")
 _SCALAR: Final = re.compile(rb'%b\{%b"type"%b:%b"([A-Za-z0-9_.\-]{1,64})"%b[,}]' % (_S, _S, _S, _S, _S))
 
 
@@ -61,8 +62,8 @@ def sniff_type(data: bytes) -> str | None:
     not looked at: of bytes that are no JSON a type may be found.
     """
     found = _SCALAR.match(data)
-    # A backslash could spell the key with escapes.
-    if found and data.find(b'"type"', found.end()) < 0 and b"\\" not in data:
+    # A backslash could spell the key with escapes; sought as a number, for `in` tries that first.
+    if found and data.find(b'"type"', found.end()) < 0 and _BACKSLASH not in data:
         return found[1].decode("ascii")
     try:
         raw = _ONLY_TYPE.decode(data).get("type")
@@ -89,11 +90,8 @@ def parse_caller(data: bytes) -> FromCaller:
     message = _object(data)
     if message is None:
         return Malformed("not a JSON object")
-    match message.get("type"):
-        case str(kind):
-            return _read(kind, message)
-        case _:
-            return Malformed("type: must be a string")
+    kind = message.get("type")
+    return _read(kind, message) if isinstance(kind, str) else Malformed("type: must be a string")
 
 
 def _read(kind: str, message: dict[str, object]) -> FromCaller:
