@@ -24,6 +24,7 @@ from gateway.logs import PeerLog
 from gateway.reach import OutOfReach, Reach
 from gateway.socket_core import ALL_PAUSES, Cause, Pause, Phase, SocketCore, SocketLimits, bound_reads
 from gateway.wire import decode, encode, error_text, sniff_type
+from supervisor.reasons import without_traceback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -205,7 +206,7 @@ class Attempt(asyncio.BaseProtocol):  # not a `Protocol`: uvloop keeps whose `da
         self._wire: AgentSocket | None = None
         self._log = PeerLog(_no_wire_yet)
         self._parts: WSParsedURL  # of the URL; known before there is a connection
-        self._upgrade: Any  # picows' protocol, known as soon as there is one
+        self._upgrade: Any = None  # picows' protocol, as soon as there is one
         self._timer = loop.call_later(dialer.dial_s, self._expire)
         self.task = loop.create_task(self._run(url), name=f"dial {url}")
 
@@ -260,8 +261,10 @@ class Attempt(asyncio.BaseProtocol):  # not a `Protocol`: uvloop keeps whose `da
         except Exception as error:  # noqa: BLE001 - whatever the network or the URL does is a refusal
             if self._wire is None:
                 self._tell(WireRefused(_refusal(error)))
+            without_traceback(error)  # picows' future keeps the error, and the traceback this attempt
         finally:
             self._timer.cancel()
+            self._upgrade = None  # which knows this attempt, until it is open
 
     async def _open(self, parts: WSParsedURL) -> None:
         # Not picows' ws_connect: cancelled during the handshake, that leaves its connection open.

@@ -13,6 +13,7 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.connection import Connection
 from websockets.asyncio.server import serve
 
+from actors.link_end import FailureKind
 from gateway.agent_socket import AgentDialer
 from gateway.front_door import Callbacks, FrontDoor
 from gateway.introduction import introduce
@@ -112,6 +113,60 @@ def test_an_attempt_that_came_to_its_end_is_not_kept_with_its_connection() -> No
                     await asyncio.sleep(0)
             assert wire.phase is Phase.OPEN
             wire.abort()
+
+    gc.disable()
+    try:
+        uvloop.run(dial())
+    finally:
+        gc.enable()
+
+
+class Unwilling(asyncio.Protocol):
+    """An agent that answers an upgrade with some bytes, or with nothing and the end of the connection."""
+
+    def __init__(self, answer: bytes | None) -> None:
+        self._answer = answer
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: Any = transport
+
+    def data_received(self, data: bytes) -> None:
+        if self._answer is None:
+            self._transport.abort()
+        else:
+            self._transport.write(self._answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (b"HTTP/1.1 400 no\r\nContent-Length: 0\r\n\r\n", FailureKind.REJECTED),
+        (b"what?\r\n\r\n", FailureKind.UNREACHABLE),
+        (None, FailureKind.UNREACHABLE),
+        (b"", FailureKind.UNREACHABLE),
+    ],
+    ids=["refused", "no HTTP", "hung up", "silent"],
+)
+def test_an_attempt_that_failed_leaves_no_knot(answer: bytes | None, kind: FailureKind) -> None:
+    uvloop = pytest.importorskip("uvloop")
+
+    async def dial() -> None:
+        loop, events = asyncio.get_running_loop(), asyncio.Queue[Any]()
+        server = await loop.create_server(lambda: Unwilling(answer), "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        attempt = AgentDialer([].append, dial_s=0.05 if answer == b"" else 5).dial(
+            f"ws://127.0.0.1:{port}", events.put_nowait
+        )
+        try:
+            assert (await asyncio.wait_for(events.get(), 5)).end.kind is kind
+            await attempt.task
+            kept = weakref.ref(attempt)
+            del attempt
+            async with asyncio.timeout(2):
+                while kept() is not None:  # noqa: ASYNC110 - the loop lets go of its callbacks one turn later
+                    await asyncio.sleep(0)
+        finally:
+            server.close()
 
     gc.disable()
     try:
