@@ -7,6 +7,7 @@ uvloop each option makes a socket object of its own and two system calls.
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ class _Unasked:
 
     __slots__ = ("_descriptor",)
 
-    setsockopt = getsockopt = staticmethod(max)  # leaves all as it is, and answers a number that nobody reads
+    setsockopt = slice  # takes three arguments, and leaves all as it is
+    getsockopt = operator.or_  # a number that nobody reads
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
