@@ -59,19 +59,16 @@ DEADLINE = "deadline"
 _HEARD = frozenset({WireOpened, WireRefused, WireText, WireClosed, CloseLink})
 
 
-class Inlet:
+class Inlet(Struct, eq=False):
     """Where the dialer delivers. It owns the wire until the actor has read `WireOpened`, and after the actor's end.
 
     So a wire that opens while its actor is being killed is dropped, and not forgotten.
     """
 
-    __slots__ = ("_address", "_closed", "_ports", "_wire")
-
-    def __init__(self, ports: Ports, address: ActorAddress) -> None:
-        self._ports = ports
-        self._address = address
-        self._wire: AgentWire | None = None
-        self._closed = False
+    _ports: Ports
+    _address: ActorAddress
+    _wire: AgentWire | None = None
+    _closed: bool = False
 
     def deliver(self, event: WireEvent) -> None:
         """Pass an event on to the actor, or end what nobody wants any more."""

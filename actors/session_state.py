@@ -184,15 +184,12 @@ SessionInput: TypeAlias = (
 )
 
 
-class Reaction:
+class Reaction(Struct, eq=False):
     """One reaction under construction: the next state, and the effects in order."""
 
-    __slots__ = ("effects", "moment", "state")
-
-    def __init__(self, state: Session, moment: Moment) -> None:
-        self.state = state
-        self.moment = moment
-        self.effects: list[SessionEffect] = []
+    state: Session
+    moment: Moment
+    effects: list[SessionEffect] = []
 
     def __repr__(self) -> str:
         return f"Reaction({self.state.name}, {len(self.effects)} effects)"

@@ -94,17 +94,16 @@ _NO_TIMES: Final = array("d")
 _NO_COUNTS: Final = array("q")
 
 
-class FrameRing:
+class FrameRing(Struct, eq=False, gc=False):
     """When so many frames and bytes had been forwarded, for the last seconds: 6 KB, whatever happens.
 
     Told at the first frame of every eight, from the relay's own counters, so that single frames pay nothing.
     """
 
-    __slots__ = ("_bytes", "_frames", "_noted", "_times")
-
-    def __init__(self) -> None:
-        self._times, self._frames, self._bytes = _NO_TIMES, _NO_COUNTS, _NO_COUNTS
-        self._noted = 0
+    _times: array[float] = _NO_TIMES
+    _frames: array[int] = _NO_COUNTS
+    _bytes: array[int] = _NO_COUNTS
+    _noted: int = 0
 
     def note(self, at: float, frames: int, octets: int) -> None:
         """Keep one reading, the oldest gives way; ``frames`` is negative towards the caller."""

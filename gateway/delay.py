@@ -11,6 +11,8 @@ from collections import deque
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+
 if TYPE_CHECKING:
     from collections.abc import MutableSequence, Sequence
 
@@ -42,18 +44,15 @@ _NOTHING: Final = bytes(BUCKETS)
 _UPPER: Final = tuple(upper_us(bucket) for bucket in range(BUCKETS))
 
 
-class Delays:
+class Delays(Struct, eq=False, gc=False):
     """One direction's histogram of fixed size: 1.5 KB for a call, which also counts into the process's ``whole``.
 
     A call that has not spoken yet shares its emptiness with all others.
     """
 
-    __slots__ = ("_whole", "counts", "sum_us")
-
-    def __init__(self, whole: Delays | None = None) -> None:
-        self.counts: MutableSequence[int] | bytes = _NOTHING
-        self.sum_us = 0
-        self._whole = whole
+    _whole: Delays | None = None
+    counts: MutableSequence[int] | bytes = _NOTHING
+    sum_us: int = 0
 
     def __repr__(self) -> str:
         return f"Delays({self.describe()})"

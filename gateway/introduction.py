@@ -10,21 +10,20 @@ from __future__ import annotations
 import operator
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
 
-class _Unasked:
+class _Unasked(Struct):
     """A socket of which only the descriptor is told."""
 
-    __slots__ = ("_descriptor",)
+    _descriptor: int
 
     setsockopt = slice  # takes three arguments, and leaves all as it is
     getsockopt = operator.or_  # a number that nobody reads
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
 
     def fileno(self) -> int:
         """The descriptor, to which picows writes."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp.http_exceptions import HttpProcessingError
 from loguru import logger
+from msgspec import Struct
 
 from gateway.masking import mask
 
@@ -39,17 +40,14 @@ class Intercept(logging.Handler):
         logger.opt(exception=record.exc_info).log(level, "{}: {}", record.name, words)
 
 
-class PeerLog:
+class PeerLog(Struct, eq=False):
     """What picows gets for a logger: what a peer did wrong is one line at DEBUG, not a traceback at ERROR.
 
     Its parser tells of a fault in this way only, with close code and reason; ``on_fault`` gets them.
     """
 
-    __slots__ = ("_told", "on_fault")
-
-    def __init__(self, on_fault: Callable[[int, str], None]) -> None:
-        self.on_fault = on_fault
-        self._told = False
+    on_fault: Callable[[int, str], None]
+    _told: bool = False
 
     def isEnabledFor(self, level: int) -> bool:  # noqa: ARG002, N802 - logging's names
         """Spare picows the lines about every read."""

@@ -4,30 +4,31 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Notes:
+class Notes(Struct, eq=False, gc=False):
     """The first events are kept whatever comes later; between them and the last ones the oldest give way.
 
     Times are numbers of any unit. A quiet call has few events, and there are many quiet calls: a time costs it eight
     bytes, where a pair and a number would be a hundred.
     """
 
-    __slots__ = ("_events", "_first", "_last", "_most", "_times", "lost")
-
-    def __init__(self, first: int, last: int) -> None:
-        """Keep so many first events, and so many last ones."""
-        self._first = first
-        self._most = last
-        self._times = array("d")
-        self._events: list[object] = []
-        self._last: deque[tuple[float, object]] | None = None  # while there are only first ones
-        self.lost = 0
-        """How many gave way."""
+    _first: int
+    _most: int
+    """So many first events are kept, and so many last ones."""
+    _times: array[float] = field(default_factory=partial(array, "d"))  # type: ignore[arg-type]  # thought to be of int
+    _events: list[object] = []
+    _last: deque[tuple[float, object]] | None = None
+    """None while there are only first ones."""
+    lost: int = 0
+    """How many gave way."""
 
     def __iter__(self) -> Iterator[tuple[float, object]]:
         """What is kept, the oldest first."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import Struct
+
 from actors.messages import (
     AgentReported,
     HandoffRequested,
@@ -44,16 +46,14 @@ class _Unnamed:
     final: bool = False
 
 
-class Translator:
+class Translator(Struct, eq=False):
     """The rules for one client session, over all of its links."""
 
-    __slots__ = ("_lines", "_session_id", "_started", "_wall")
-
-    def __init__(self, session_id: str, wall: Callable[[], float]) -> None:
-        self._session_id = session_id
-        self._wall = wall
-        self._started = False
-        self._lines: _Lines | None = None  # nobody has said anything yet
+    _session_id: str
+    _wall: Callable[[], float]
+    _started: bool = False
+    _lines: _Lines | None = None
+    """None while nobody has said anything."""
 
     def injected(self, text: str) -> None:
         """Remember a text that was put into the conversation unseen: its echo is hidden."""

@@ -40,14 +40,11 @@ class _Timer(Struct, gc=False):
     wakeup: TimerFired
 
 
-class Timers:
+class Timers(Struct, eq=False):
     """The timers of one actor."""
 
-    __slots__ = ("_generation", "_timers")
-
-    def __init__(self) -> None:
-        self._timers: dict[Hashable, _Timer] = {}
-        self._generation = 0
+    _timers: dict[Hashable, _Timer] = {}
+    _generation: int = 0
 
     def __repr__(self) -> str:
         return f"Timers({list(self._timers)})"

@@ -169,7 +169,7 @@ class Engine:
         address = Address(f"{self.prefix}~{next(self._numbers)}", self)
         cell = Cell(address, instance, parent, name)
         address.target = cell
-        instance._myRef = Reference(self, cell)  # noqa: SLF001 - the seam that Thespian gives to system bases
+        instance._myRef = Reference(self, cell, address)  # noqa: SLF001 - the seam that Thespian gives to system bases
         self._cells[address.actorAddressString] = cell
         if parent is not None:
             if parent.children is None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from supervisor.system_base.errors import OutOfScopeError
 
 if TYPE_CHECKING:
@@ -17,15 +19,12 @@ if TYPE_CHECKING:
     from supervisor.system_base.engine import Engine
 
 
-class Reference:
+class Reference(Struct, eq=False):
     """Thespian's per-actor operations; their names are Thespian's."""
 
-    __slots__ = ("_cell", "_engine", "address")
-
-    def __init__(self, engine: Engine, cell: Cell) -> None:
-        self._engine = engine
-        self._cell = cell
-        self.address = cell.address
+    _engine: Engine
+    _cell: Cell
+    address: Address
 
     @property
     def globalName(self) -> str | None:  # noqa: N802
