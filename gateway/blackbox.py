@@ -11,14 +11,14 @@ from array import array
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from enum import Enum, auto
-from functools import cache
+from functools import cache, partial
 from threading import Semaphore
 from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 from aiohttp import web
 from loguru import logger
-from msgspec import Struct
+from msgspec import Struct, field
 
 from actors.failover import Fault
 from actors.ids import SessionId
@@ -141,29 +141,26 @@ class _PassedOn(Struct, frozen=True):
     size: int
 
 
-class Recorder:
+class Recorder(Struct, eq=False, gc=False):
     """One call's black box. ``words``: keep what was said as well, masked."""
 
-    __slots__ = ("_events", "_now", "_words", "frames", "phase")
-
-    def __init__(self, now: Callable[[], float], *, words: bool) -> None:
-        self.frames = FrameRing()
-        self.phase = Phase.WAITING
-        self._now = now
-        self._words = words
-        self._events = Notes(FIRST_EVENTS, LAST_EVENTS)
+    _now: Callable[[], float]
+    words: bool
+    frames: FrameRing = field(default_factory=FrameRing)
+    phase: Phase = Phase.WAITING
+    _events: Notes = field(default_factory=partial(Notes, FIRST_EVENTS, LAST_EVENTS))
 
     def note(self, event: object) -> None:
         """Keep one event of the relay or of the session.
 
         What may hold words is described and cut short at once; the others are small, and described if ever written.
         """
-        kept = event if type(event) in _SMALL else _described(event, words=self._words)
+        kept = event if type(event) in _SMALL else _described(event, words=self.words)
         self._events.note(self._now(), kept)
 
     def note_passed_on(self, event: CallerSent, size: int) -> None:
         """Keep a message that took ``size`` bytes, as `note` does; there may be fifty a second."""
-        if self._words:
+        if self.words:
             self.note(event)
         else:
             self._events.note(self._now(), _PassedOn(cast("str", event.message["type"])[:MAX_NAME], size))
@@ -171,7 +168,7 @@ class Recorder:
     def document(self, session_id: SessionId, reason: str, wall_s: float) -> dict[str, object]:
         """Everything, with times in seconds since the first event."""
         rows = [
-            (at, kept if isinstance(kept, dict) else _described(kept, words=self._words)) for at, kept in self._events
+            (at, kept if isinstance(kept, dict) else _described(kept, words=self.words)) for at, kept in self._events
         ]
         began = rows[0][0] if rows else self._now()
         return {

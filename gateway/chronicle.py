@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, field
@@ -50,7 +51,7 @@ class Story(Struct):
     """What happened to one call. Times are Unix milliseconds."""
 
     began_ms: int
-    events: Notes = field(default_factory=lambda: Notes(FIRST_STEPS, LAST_STEPS))
+    events: Notes = field(default_factory=partial(Notes, FIRST_STEPS, LAST_STEPS))
     told: int = 0
     lines: int = 0
     lost_ms: int | None = None

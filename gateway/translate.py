@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
@@ -46,6 +47,17 @@ class _Unnamed:
     final: bool = False
 
 
+@lru_cache(maxsize=8)
+def _second(unix_s: int) -> str:
+    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _stamp(unix_s: float) -> str:
+    """ISO 8601 with milliseconds, as browsers write it; calls that begin in the same second share most of it."""
+    whole_s, ms = divmod(int(unix_s * 1000), 1000)
+    return f"{_second(whole_s)}.{ms:03d}Z"
+
+
 class Translator(Struct, eq=False):
     """The rules for one client session, over all of its links."""
 
@@ -64,9 +76,8 @@ class Translator(Struct, eq=False):
         if self._started:
             return None
         self._started = True
-        stamp = datetime.fromtimestamp(self._wall(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         data = {"sessionId": self._session_id}
-        return encode({"type": "session_start", **data, "timestamp": stamp, "data": data})
+        return encode({"type": "session_start", **data, "timestamp": _stamp(self._wall()), "data": data})
 
     def translate(self, data: bytes, generation: Generation, agent: AgentId) -> Outcome:
         """One JSON frame of the current link -> (text frame for the caller, event for the session)."""
