@@ -141,7 +141,7 @@ class _PassedOn(Struct, frozen=True):
     size: int
 
 
-class Recorder(Struct, eq=False, gc=False):
+class Recorder(Struct, eq=False):
     """One call's black box. ``words``: keep what was said as well, masked."""
 
     _now: Callable[[], float]
@@ -149,6 +149,9 @@ class Recorder(Struct, eq=False, gc=False):
     frames: FrameRing = field(default_factory=FrameRing)
     phase: Phase = Phase.WAITING
     _events: Notes = field(default_factory=partial(Notes, FIRST_EVENTS, LAST_EVENTS))
+
+    def __repr__(self) -> str:
+        return f"Recorder({self.phase.name}, {self._events})"
 
     def note(self, event: object) -> None:
         """Keep one event of the relay or of the session.

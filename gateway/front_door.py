@@ -36,6 +36,8 @@ HEAD_DEADLINE_S: Final = 10.0  # against peers that never finish their head
 MAX_HEADS: Final = 1000  # connections whose head has not come: each is there for the time of a round trip
 MAX_HTTP: Final = 1000  # connections of the HTTP server; agents beat on few, a proxy keeps some dozens
 SUBPROTOCOL: Final = "understudy"
+_LISTS: Final = frozenset({"connection", "sec-websocket-protocol"})
+"""Headers that may come in parts (RFC 9110 section 5.3); of others the last one counts."""
 _PING_WHEN_IDLE: Final = WSAutoPingStrategy.PING_WHEN_IDLE
 # Firefox says "keep-alive, Upgrade", and picows knows the one word only.
 _CONNECTION: Final = re.compile(rb"\r\nconnection:[^\r]*\bupgrade\b[^\r]*", re.IGNORECASE)
@@ -360,6 +362,6 @@ def _parse(raw: bytes, remote: str) -> RequestHead | None:
     headers: dict[str, str] = {}
     for line in lines[1:]:
         name, _, value = line.partition(":")
-        name, value = name.strip().lower(), value.strip()
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value  # RFC 9110 section 5.3
+        name, value = name.strip().lower(), value.strip(" \t")
+        headers[name] = f"{headers[name]}, {value}" if name in _LISTS and name in headers else value
     return RequestHead(words[0], words[1], headers, remote)

@@ -30,6 +30,9 @@ class Notes(Struct, eq=False, gc=False):
     lost: int = 0
     """How many gave way."""
 
+    def __repr__(self) -> str:
+        return f"Notes({len(self._events) + len(self._last or ())} kept, {self.lost} lost)"
+
     def __iter__(self) -> Iterator[tuple[float, object]]:
         """What is kept, the oldest first."""
         yield from zip(self._times, self._events, strict=True)

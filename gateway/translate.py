@@ -67,6 +67,9 @@ class Translator(Struct, eq=False):
     _lines: _Lines | None = None
     """None while nobody has said anything."""
 
+    def __repr__(self) -> str:
+        return f"Translator({self._session_id})"
+
     def injected(self, text: str) -> None:
         """Remember a text that was put into the conversation unseen: its echo is hidden."""
         self._spoken().inject(text)

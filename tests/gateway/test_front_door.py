@@ -333,12 +333,22 @@ async def test_empty_lines_before_a_request_are_ignored(hall: Hall) -> None:
         (": Upgrade", ": keep-alive, Upgrade"),
         (": Upgrade", ":upgrade , keep-alive"),
         (": Upgrade", ": Upgrade, keep-alive\r\nConnection: Upgrade"),
+        ("Upgrade: websocket", "Upgrade: websocket\r\nUpgrade: websocket"),
     ],
 )
 async def test_names_are_read_in_any_case(hall: Hall, old: str, new: str) -> None:
     reader, writer = await hall.dial()
     writer.write(SONIC.decode().replace(old, new, 1).encode())
     assert status(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_S)) == 101
+    writer.close()
+
+
+async def test_what_a_browser_may_say_in_parts_is_read_as_one(hall: Hall) -> None:
+    offered = SONIC.replace(b"Host: x", b"Host: x\r\nSec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: b, c")
+    _, writer = await hall.dial()
+    writer.write(offered.replace(b"Host: x", b"Host: x\r\nOrigin: https://a\r\nOrigin: https://b"))
+    head = (await hall.caller()).head
+    assert (head.subprotocols, head.headers["origin"]) == (["a", "b", "c"], "https://b")
     writer.close()
 
 

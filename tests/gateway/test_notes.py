@@ -28,3 +28,10 @@ def test_a_time_in_milliseconds_since_1970_is_kept_to_the_millisecond():
     notes = Notes(1, 1)
     notes.note(1_764_119_164_123, "event")
     assert list(notes) == [(1_764_119_164_123, "event")]
+
+
+def test_what_was_noted_is_not_in_the_representation():
+    notes = Notes(1, 1)
+    for _ in range(3):
+        notes.note(0, "my PIN is 1234")
+    assert repr(notes) == "Notes(2 kept, 1 lost)"
