@@ -18,7 +18,7 @@ SAMPLE_MASK: Final = 7
 
 
 class Tally(Struct, gc=False):
-    """Frames and bytes that went one way. The hot path adds by itself: a call costs as much as all its additions."""
+    """Frames and bytes that went one way; those of audio are counted by the relay itself."""
 
     frames: int = 0
     octets: int = 0
@@ -43,17 +43,17 @@ class CallMeter(Struct, frozen=True):
             return cls(Delays(), Delays(), box)
         return cls(Delays(whole.to_agent), Delays(whole.to_caller), box)
 
-    def sample_to_agent(self, read_at: float, now: float, counted: Tally) -> None:
-        """Take a measured frame; ``counted`` is what has been forwarded so far."""
+    def sample_to_agent(self, read_at: float, now: float, frames: int, octets: int) -> None:
+        """Take a measured frame; so many frames and octets have been forwarded, it included."""
         self.to_agent.note(now - read_at)
         if self.box is not None:
-            self.box.frames.note(read_at, counted.frames, counted.octets)
+            self.box.frames.note(read_at, frames, octets)
 
-    def sample_to_caller(self, read_at: float, now: float, counted: Tally) -> None:
+    def sample_to_caller(self, read_at: float, now: float, frames: int, octets: int) -> None:
         """Take a measured frame of the other direction."""
         self.to_caller.note(now - read_at)
         if self.box is not None:
-            self.box.frames.note(read_at, -counted.frames, counted.octets)
+            self.box.frames.note(read_at, -frames, octets)
 
     def directions(self) -> Iterable[tuple[str, Delays]]:
         """Both, by name."""

@@ -74,12 +74,16 @@ class CallerRelay:
         "_dropped_before",
         "_early",
         "_first_claim",
+        "_frames_to_agent",
+        "_frames_to_caller",
         "_generation",
         "_held_at",
         "_hello",
         "_instance",
         "_meter",
         "_now",
+        "_octets_to_agent",
+        "_octets_to_caller",
         "_received",
         "_seen_by_caller",
         "_source",
@@ -88,8 +92,6 @@ class CallerRelay:
         "_target",
         "_texts_to_agent",
         "_texts_to_caller",
-        "_to_agent",
-        "_to_caller",
         "_tokens",
         "_translator",
         "_under_way",
@@ -129,7 +131,8 @@ class CallerRelay:
         self._spoke = False
         self._held_at = now()
         self._dropped_before = (0, 0)
-        self._to_agent, self._to_caller, self._unheard = Tally(), Tally(), Tally()  # audio
+        self._frames_to_agent = self._octets_to_agent = self._frames_to_caller = self._octets_to_caller = 0  # audio
+        self._unheard = Tally()
         self._texts_to_agent, self._texts_to_caller = Tally(), Tally()
         self._meter = meter or CallMeter.of(None)
         self._box = self._meter.box
@@ -260,10 +263,10 @@ class CallerRelay:
         """Read the counters."""
         now = self._now()
         return RelayCounters(
-            self._to_agent.frames + self._texts_to_agent.frames,
-            self._to_agent.octets + self._texts_to_agent.octets,
-            self._to_caller.frames + self._texts_to_caller.frames,
-            self._to_caller.octets + self._texts_to_caller.octets,
+            self._frames_to_agent + self._texts_to_agent.frames,
+            self._octets_to_agent + self._texts_to_agent.octets,
+            self._frames_to_caller + self._texts_to_caller.frames,
+            self._octets_to_caller + self._texts_to_caller.octets,
             self._stash.dropped_frames + self._unheard.frames,
             self._stash.dropped_bytes + self._unheard.octets,
             self._stash.size,
@@ -364,16 +367,15 @@ class CallerRelay:
         if data and data[0] == _BRACE and _is_json(data):
             self.on_caller_text(data)
             return
-        self._caller_audio_at = at = self._now()
-        size = len(data)
-        target = self._target
+        now, target = self._now, self._target
+        self._caller_audio_at = at = now()
         if target is not None and target.phase is _OPEN:
-            target.write(_BINARY, data)
-            sent = self._to_agent
-            sent.frames += 1
-            sent.octets += size
-            if sent.frames & SAMPLE_MASK == 1:
-                self._meter.sample_to_agent(at, self._now(), sent)
+            write = target.write  # an attribute: called like a method, it would be looked up as one, in vain
+            write(_BINARY, data)
+            self._frames_to_agent = frames = self._frames_to_agent + 1
+            self._octets_to_agent = octets = self._octets_to_agent + len(data)
+            if frames & SAMPLE_MASK == 1:
+                self._meter.sample_to_agent(at, now(), frames, octets)
         else:
             self._keep_audio(data, at)
 
@@ -424,18 +426,17 @@ class CallerRelay:
         if data and data[0] == _BRACE and _is_json(data):
             self.on_agent_text(data)
             return
-        self._agent_audio_at = at = self._now()
-        size = len(data)
-        client = self._client
+        now, client = self._now, self._client
+        self._agent_audio_at = at = now()
         if client.phase is _OPEN:
-            client.write(_BINARY, data)
-            sent = self._to_caller
-            sent.frames += 1
-            sent.octets += size
-            if sent.frames & SAMPLE_MASK == 1:
-                self._meter.sample_to_caller(at, self._now(), sent)
+            write = client.write
+            write(_BINARY, data)
+            self._frames_to_caller = frames = self._frames_to_caller + 1
+            self._octets_to_caller = octets = self._octets_to_caller + len(data)
+            if frames & SAMPLE_MASK == 1:
+                self._meter.sample_to_caller(at, now(), frames, octets)
         else:  # speech that is late is of no use
-            self._unheard.count(size)
+            self._unheard.count(len(data))
 
     def on_agent_text(self, data: bytes) -> None:
         """Translate for the caller and tell the session."""
@@ -515,7 +516,8 @@ class CallerRelay:
                 wire.send_binary(item)
                 frames += 1
                 octets += len(item)
-                self._to_agent.count(len(item))
+                self._frames_to_agent += 1
+                self._octets_to_agent += len(item)
                 continue
             texts += 1
             self._write(wire, encode(_text_frame(item, instance) if isinstance(item, CallerText) else item))

@@ -15,6 +15,7 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from gateway import close_codes
 from gateway.keepalive import Keepalive
+from supervisor.inline_caches import with_own_caches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -192,6 +193,12 @@ class SocketCore(WSListener):
         self._code = close_codes.ABNORMAL
         self._reason = ""
 
+    def __init_subclass__(cls) -> None:
+        """Let the frames of callers and of agents, which take turns, be taken by code of their own."""
+        super().__init_subclass__()
+        if "on_ws_frame" not in vars(cls):
+            cls.on_ws_frame = with_own_caches(cls.on_ws_frame)  # type: ignore[method-assign]
+
     # --- for subclasses --------------------------------------------------------------------------------------------
 
     def on_open(self) -> None:
@@ -276,7 +283,8 @@ class SocketCore(WSListener):
                 and frame.payload_size <= self.message_bytes
                 and not (frame.rsv1 or frame.rsv2 or frame.rsv3)
             ):
-                self.take_binary(frame.get_payload_as_bytes())
+                take = self.take_binary  # an attribute, and no method: up to Python 3.11 one is not found as the other
+                take(frame.get_payload_as_bytes())
             else:
                 self._take(kind, frame)
         except Violation as fault:

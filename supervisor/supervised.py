@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from thespian.actors import Actor, ActorExitRequest, WakeupMessage
 
 from supervisor import events
+from supervisor.inline_caches import with_own_caches
 from supervisor.messages import (
     ChildExiting,
     Forwarded,
@@ -75,6 +76,11 @@ class Supervised(Actor):  # type: ignore[misc]  # Thespian is untyped
         self._phase = _NEW
         self._timers = Timers()
         self._last_event: str | None = None
+
+    def __init_subclass__(cls, **more: object) -> None:
+        super().__init_subclass__(**more)
+        if "receiveMessage" not in vars(cls):
+            cls.receiveMessage = with_own_caches(cls.receiveMessage)  # type: ignore[method-assign]
 
     # --- what a subclass implements ---
 

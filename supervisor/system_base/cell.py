@@ -5,8 +5,6 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
-from msgspec import Struct
-
 if TYPE_CHECKING:
     from collections import deque
 
@@ -33,18 +31,24 @@ class CellPhase(Enum):
     DEAD = "dead"
 
 
-class Cell(Struct, eq=False):
+_LIVE = CellPhase.LIVE  # found sooner than CellPhase.LIVE
+
+
+class Cell:
     """Everything a system keeps for one actor; nothing else refers to a dead one."""
 
-    address: Address
-    instance: object
-    parent: Cell | None
-    name: str | None
-    mailbox: Mailbox = ()
-    children: dict[str, Cell] | None = None
-    phase: CellPhase = CellPhase.LIVE
-    failure: str = ""
-    timers: int = 0
+    __slots__ = ("address", "children", "failure", "instance", "mailbox", "name", "parent", "phase", "timers")
+
+    def __init__(self, address: Address, instance: object, parent: Cell | None, name: str | None) -> None:
+        self.address = address
+        self.instance = instance
+        self.parent = parent
+        self.name = name
+        self.mailbox: Mailbox = ()
+        self.children: dict[str, Cell] | None = None
+        self.phase = _LIVE
+        self.failure = ""
+        self.timers = 0
 
     def drop_first(self) -> None:
         """Take the oldest message out, if there is one; it stays in while it is handled."""

@@ -258,11 +258,11 @@ class Engine:
 
     def run_batch(self, messages: int, until: float) -> bool:
         """Run turns until so many messages were handled or time is up; tells whether there is more to do."""
-        ready = self.ready
+        ready, choose = self.ready, self.choose
         end = self.handled + messages
         self._at = self.now()
         while ready and self.handled < end:
-            self._take_turn(self.choose(ready))
+            self._take_turn(choose(ready))
             if self._at >= until:
                 break
         return bool(ready)
@@ -273,7 +273,7 @@ class Engine:
             self._return_mail(cell)
             return
         self._running = cell
-        actor, left = cell.instance, self.turn_messages
+        actor, left, now = cell.instance, self.turn_messages, self.now
         try:
             while left and cell.mailbox:
                 left -= 1
@@ -291,7 +291,7 @@ class Engine:
                         again = self._fault(cell, message, sender, error, 1)
                     if again:
                         self._call(cell, message, sender, (2,))
-                at = self.now()
+                at = now()
                 if at - self._at >= SLOW_TURN_S:
                     self._notice_slow(cell, actor, message, at - self._at)
                 self._at = at
