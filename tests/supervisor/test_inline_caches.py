@@ -38,6 +38,6 @@ def test_a_method_of_a_class_itself_stays():
         """Do nothing."""
 
     class Deaf(Supervised):
-        receiveMessage = own
+        receiveMessage = own  # noqa: N815
 
     assert vars(Deaf)["receiveMessage"] is own
