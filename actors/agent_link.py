@@ -135,9 +135,10 @@ class AgentLink(Supervised):
         }
 
     def _react(self, event: LinkEvent) -> None:
+        performed = self._PERFORMED
         self.state, effects = link_machine.step(self.state, event)
         for effect in effects:
-            self._PERFORMED[type(effect)](self, effect)
+            performed[type(effect)](self, effect)
 
     def _dial(self, _: Dial) -> None:
         parent = str(self.args.init.get("traceparent", ""))

@@ -199,11 +199,11 @@ class SessionActor(Parent):
         self._react(Asked(self._asked, request))
 
     def _react(self, event: SessionInput) -> None:
-        ports = self.args.ports
+        ports, performed = self.args.ports, self._PERFORMED
         moment = Moment(ports.now(), int(ports.wall() * 1000), ports.random())
         self.state, wanted = session_machine.step(self.state, event, moment)
         for effect in wanted:
-            self._PERFORMED[type(effect)](self, effect)
+            performed[type(effect)](self, effect)
 
     def _pick(self, wish: fx.Pick) -> None:
         holder, urgency = self._holder(wish.generation), self._urgency() if wish.redial else None
