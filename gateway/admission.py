@@ -51,7 +51,6 @@ class Admission:
         self._now = now
         self._on_refusal = on_refusal
         self._bucket = TokenBucket(bounds.connect_rate, max(1.0, bounds.connect_burst or bounds.connect_rate))
-        self._is_bounded = bounds.per_address > 0 or bounds.connect_rate > 0
         self._open: Counter[str] = Counter()
 
     def judge(self, head: RequestHead) -> Refusal | None:
@@ -80,7 +79,7 @@ class Admission:
             return "origin", Refusal("pages of this origin may not call", HTTPStatus.FORBIDDEN, None)
         if self._tokens is not None and (why := self._tokens.why_not(head)):
             return "token", Refusal(why, HTTPStatus.UNAUTHORIZED, None)
-        if not self._is_bounded or self._is_back(head):
+        if not (bounds.per_address or bounds.connect_rate) or self._is_back(head):
             return "", None
         if bounds.per_address and self._open[head.remote] >= bounds.per_address:
             return "address", Refusal("too many calls from this address", HTTPStatus.TOO_MANY_REQUESTS)

@@ -300,7 +300,7 @@ class Gateway:
             self.tracing.observers,
             dict.fromkeys(telemetry.EVERY, self.boxes.observe),
             dict.fromkeys(telemetry.EVERY, self.chronicle.observe),
-            dict.fromkeys(self.live.wants, self.live.observe),
+            self.live.observers,
         ]
         if self.history is not None:
             observers.append(self.history.observers)

@@ -97,7 +97,7 @@ class Chronicle:
         if kind is SessionBegan:  # perhaps with a call that another session had
             self.started += 1
             self._live[session_id] = self._ended.pop(session_id, Story(at_ms))
-        story = self._live.get(session_id) or self._ended.get(session_id)
+        story = self.story(session_id)
         if story is None:
             return
         if kind is TranscriptLine:

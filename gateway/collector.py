@@ -2,8 +2,8 @@
 
 Calls leave no cycles, so what they set up need not be looked at again and again. What was made lately is looked at in
 small portions, by the interpreter. Libraries tie knots that are older when they come loose: an HTTP request whose body
-was cut short, a failed export of spans. So everything is looked at when few calls are there to
-notice, or when memory has grown beyond what calls hold: the longer one waits with that, the longer is the silence.
+was cut short, a failed export of spans. So everything is looked at when few calls are there to notice, or when memory
+has grown beyond what calls hold: the longer one waits with that, the longer is the silence.
 """
 
 from __future__ import annotations

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gateway.glance import Glance, Row
     from gateway.history import History
     from gateway.rest import ApiSettings
+    from gateway.telemetry import Observers
     from gateway.trends import Trends
     from gateway.viewers import Viewer
     from supervisor.events import SupervisionEvent
@@ -51,7 +52,6 @@ class Live:
     """The stream and its viewers. ``totals`` gives the figures of the whole; ``now`` is monotonic seconds."""
 
     hears = frozenset[type]({ChildRestarting})
-    wants = EVERY - {TranscriptLine}  # what is said comes with the session's story
 
     def __init__(
         self,
@@ -77,6 +77,8 @@ class Live:
         self._whole: dict[str, object] = {}
         self._task: asyncio.Task[None] | None = None
         self._came = asyncio.Event()
+        # what is said comes with the session's story
+        self.observers: Observers = dict.fromkeys(EVERY - {TranscriptLine}, self.observe)
 
     def observe(self, session_id: SessionId, event: object) -> None:  # noqa: ARG002 - events name their session
         """Show one event of a session to whoever looks; a `Tracer`."""

@@ -15,7 +15,7 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from gateway import close_codes
 from gateway.keepalive import Keepalive
-from supervisor.inline_caches import with_own_caches
+from supervisor.inline_caches import keep_own_caches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -196,8 +196,7 @@ class SocketCore(WSListener):
     def __init_subclass__(cls) -> None:
         """Let the frames of callers and of agents, which take turns, be taken by code of their own."""
         super().__init_subclass__()
-        if "on_ws_frame" not in vars(cls):
-            cls.on_ws_frame = with_own_caches(cls.on_ws_frame)  # type: ignore[method-assign]
+        keep_own_caches(cls, "on_ws_frame")
 
     # --- for subclasses --------------------------------------------------------------------------------------------
 

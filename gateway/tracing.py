@@ -105,8 +105,6 @@ class Tracing:
 
     def observe(self, session_id: SessionId, event: object) -> None:
         """Take one event of a session."""
-        if not self.queues:
-            return
         if isinstance(event, SessionBegan):
             self._begin(session_id, event)
             return

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+def keep_own_caches(cls: type, name: str) -> None:
+    """Let a class run code of its own for a method that it inherits; one that it brings itself stays."""
+    if name not in vars(cls):
+        setattr(cls, name, with_own_caches(getattr(cls, name)))
+
+
 def with_own_caches(method: Callable[..., Any]) -> Callable[..., Any]:
     """Copy a method, for one class more."""
     function: Any = method

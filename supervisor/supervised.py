@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from thespian.actors import Actor, ActorExitRequest, WakeupMessage
 
 from supervisor import events
-from supervisor.inline_caches import with_own_caches
+from supervisor.inline_caches import keep_own_caches
 from supervisor.messages import (
     ChildExiting,
     Forwarded,
@@ -79,8 +79,7 @@ class Supervised(Actor):  # type: ignore[misc]  # Thespian is untyped
 
     def __init_subclass__(cls, **more: object) -> None:
         super().__init_subclass__(**more)
-        if "receiveMessage" not in vars(cls):
-            cls.receiveMessage = with_own_caches(cls.receiveMessage)  # type: ignore[method-assign]
+        keep_own_caches(cls, "receiveMessage")
 
     # --- what a subclass implements ---
 

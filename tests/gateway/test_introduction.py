@@ -6,7 +6,7 @@ import asyncio
 import gc
 import socket
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from websockets.asyncio.client import connect
@@ -18,6 +18,9 @@ from gateway.agent_socket import AgentDialer
 from gateway.front_door import Callbacks, FrontDoor
 from gateway.introduction import introduce
 from gateway.socket_core import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
 
 pytestmark = pytest.mark.real
 
@@ -96,9 +99,24 @@ def test_both_hops_write_at_once_though_picows_cannot_ask_for_it() -> None:
     assert found == [1, 1]
 
 
-def test_an_attempt_that_came_to_its_end_is_not_kept_with_its_connection() -> None:
+def run_without_collector(main: Coroutine[Any, Any, None]) -> None:
+    """Run on uvloop; what refers to itself stays."""
     uvloop = pytest.importorskip("uvloop")
+    gc.disable()
+    try:
+        uvloop.run(main)
+    finally:
+        gc.enable()
 
+
+async def gone(kept: weakref.ref[Any]) -> None:
+    """Wait until nothing refers to it: the loop lets go of its callbacks one turn later."""
+    async with asyncio.timeout(2):
+        while kept() is not None:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0)
+
+
+def test_an_attempt_that_came_to_its_end_is_not_kept_with_its_connection() -> None:
     async def dial() -> None:
         async with serve(Connection.wait_closed, "127.0.0.1", 0) as agent:
             events: asyncio.Queue[Any] = asyncio.Queue()
@@ -108,17 +126,11 @@ def test_an_attempt_that_came_to_its_end_is_not_kept_with_its_connection() -> No
             await attempt.task
             kept = weakref.ref(attempt)
             del attempt
-            async with asyncio.timeout(2):
-                while kept() is not None:  # noqa: ASYNC110 - the loop lets go of its callbacks one turn later
-                    await asyncio.sleep(0)
+            await gone(kept)
             assert wire.phase is Phase.OPEN
             wire.abort()
 
-    gc.disable()
-    try:
-        uvloop.run(dial())
-    finally:
-        gc.enable()
+    run_without_collector(dial())
 
 
 class Unwilling(asyncio.Protocol):
@@ -148,8 +160,6 @@ class Unwilling(asyncio.Protocol):
     ids=["refused", "no HTTP", "hung up", "silent"],
 )
 def test_an_attempt_that_failed_leaves_no_knot(answer: bytes | None, kind: FailureKind) -> None:
-    uvloop = pytest.importorskip("uvloop")
-
     async def dial() -> None:
         loop, events = asyncio.get_running_loop(), asyncio.Queue[Any]()
         server = await loop.create_server(lambda: Unwilling(answer), "127.0.0.1", 0)
@@ -162,14 +172,8 @@ def test_an_attempt_that_failed_leaves_no_knot(answer: bytes | None, kind: Failu
             await attempt.task
             kept = weakref.ref(attempt)
             del attempt
-            async with asyncio.timeout(2):
-                while kept() is not None:  # noqa: ASYNC110 - the loop lets go of its callbacks one turn later
-                    await asyncio.sleep(0)
+            await gone(kept)
         finally:
             server.close()
 
-    gc.disable()
-    try:
-        uvloop.run(dial())
-    finally:
-        gc.enable()
+    run_without_collector(dial())
